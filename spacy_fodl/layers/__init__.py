@@ -1,0 +1,5 @@
+"""The one bridge from torch to Thinc."""
+
+from .torch_layer import TorchLayer
+
+__all__ = ["TorchLayer"]

@@ -1,0 +1,229 @@
+"""A torch module as a Thinc layer: built late, trained by Thinc's optimizer, saved without pickle."""
+
+import contextlib
+import copy
+import os
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type, cast
+
+import torch
+from thinc.api import ArgsKwargs, Model, Optimizer, get_width, torch2xp, xp2torch
+from thinc.shims import PyTorchShim
+from thinc.types import Floats2d, FloatsXd
+from thinc.util import get_torch_default_device
+from torch import nn
+
+from ..errors import Errors
+from .weights import FORMAT, dump_weights, named_tensors, parse_weights
+
+OptimizerKey = Tuple[int, str]
+
+
+class TorchShim(PyTorchShim):
+    """Thinc's shim for torch, with what it lacks: a module that may be built later, averaged weights, global-norm
+    clipping, an identity of its own for each copy, and files that hold no pickle.
+
+    name (str): How errors call the layer.
+    module (Type[nn.Module]): The class to build.
+    arguments (Dict[str, Any]): Constructor arguments that the config knows. What only the data knows joins them in build.
+    grad_clip (float): Bound on the norm of all gradients of the module together; 0 for none.
+    """
+
+    def __init__(self, name: str, module: Type[nn.Module], arguments: Dict[str, Any], grad_clip: float = 0.0) -> None:
+        super().__init__(None)
+        self.name = name
+        self.module = module
+        self.arguments = dict(arguments)
+        self.built_with: Dict[str, Any] = {}
+        self.grad_clip = grad_clip
+        self._pid = os.getpid()
+
+    @property
+    def is_built(self) -> bool:
+        return self._model is not None
+
+    def build(self, **inferred: Any) -> None:
+        """Make the module with fresh weights on the device of the current ops.
+
+        **inferred (Any): The constructor arguments that were not known before.
+        """
+        self.built_with = {**self.arguments, **inferred}
+        self._model = self.module(**self.built_with).to(get_torch_default_device())
+
+    def __call__(self, inputs: ArgsKwargs, is_train: bool) -> Tuple[Any, Callable[[ArgsKwargs], ArgsKwargs]]:
+        if os.getpid() != self._pid:
+            # A forked process inherits torch's thread pool without its threads, and would wait for them for ever.
+            torch.set_num_threads(1)
+            self._pid = os.getpid()
+        return cast(Tuple[Any, Callable[[ArgsKwargs], ArgsKwargs]], super().__call__(inputs, is_train))
+
+    def key(self, name: str) -> OptimizerKey:
+        """The key of a parameter in Thinc's optimizer. Shims and models count their ids separately: the prefix keeps
+        the keys of a shim apart from those of the model with the same id."""
+        return (self.id, f"torch.{name}")
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        if not self.is_built:
+            return
+        learning = [(name, p) for name, p in self._model.named_parameters() if p.grad is not None]
+        if self.grad_clip and learning:
+            nn.utils.clip_grad_norm_([p for _, p in learning], self.grad_clip)
+        for name, p in learning:
+            # On the CPU the arrays share the memory of the tensors.
+            weights, _ = optimizer(
+                self.key(name), cast(FloatsXd, torch2xp(p.data)), cast(FloatsXd, torch2xp(cast(torch.Tensor, p.grad)))
+            )
+            p.data = xp2torch(weights, device=p.device)
+            p.grad = None
+
+    @contextlib.contextmanager
+    def use_params(self, params: Dict[OptimizerKey, FloatsXd]) -> Iterator[None]:
+        own = {}
+        if self.is_built:
+            for name, p in self._model.named_parameters():
+                if self.key(name) in params:
+                    own[name] = p.data
+                    p.data = xp2torch(params[self.key(name)], device=p.device)
+        try:
+            yield
+        finally:
+            if own:
+                for name, p in self._model.named_parameters():
+                    if name in own:
+                        p.data = own[name]
+
+    def copy(self) -> "TorchShim":
+        # A deep copy keeps the id, and an optimizer would mix up the moments of the two.
+        copied = copy.deepcopy(self)
+        copied.id = TorchShim(self.name, self.module, {}).id
+        return copied
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        if self.is_built:
+            super().to_device(device_type, device_id)
+
+    def to_bytes(self) -> bytes:
+        return dump_weights(self._model, self.built_with) if self.is_built else b""
+
+    def from_bytes(self, bytes_data: bytes) -> "TorchShim":
+        """Rebuild the module from the header and fill it.
+
+        bytes_data (bytes): What to_bytes returned.
+        RETURNS (TorchShim): Itself.
+        RAISES (ValueError): If the data is damaged, newer than this code, of another module, saved under other
+            settings than the config has, or does not fit by name or shape. The weights then stay what they were.
+        """
+        if not bytes_data:
+            self._model, self.built_with = None, {}
+            return self
+        try:
+            header, tensors = parse_weights(bytes_data)
+        except ValueError as e:
+            raise ValueError(Errors.F002.format(name=self.name, reason=e)) from e
+        if header["format"] > FORMAT:
+            raise ValueError(Errors.F003.format(name=self.name, found=header["format"], known=FORMAT))
+        if header["module"] != self.module.__name__:
+            raise ValueError(
+                Errors.F004.format(name=self.name, found=header["module"], expected=self.module.__name__)
+            )
+        arguments = header["arguments"]
+        for argument, expected in self.arguments.items():
+            if arguments.get(argument) != expected:
+                raise ValueError(
+                    Errors.F005.format(
+                        name=self.name, argument=argument, found=arguments.get(argument), expected=expected
+                    )
+                )
+        # Weights that are about to be overwritten must not use up the user's random numbers.
+        with torch.random.fork_rng(devices=[]):
+            module = self.module(**arguments)
+        own = named_tensors(module)
+        problems = [f"'{name}' is missing" for name in own.keys() - tensors.keys()]
+        problems += [f"'{name}' is unknown" for name in tensors.keys() - own.keys()]
+        problems += [
+            f"'{name}' has shape {tuple(tensors[name].shape)} instead of {tuple(tensor.shape)}"
+            for name, tensor in own.items()
+            if name in tensors and tensors[name].shape != tensor.shape
+        ]
+        if problems:
+            raise ValueError(
+                Errors.F006.format(name=self.name, module=header["module"], problems=", ".join(sorted(problems)))
+            )
+        with torch.no_grad():
+            for name, tensor in own.items():
+                tensor.copy_(tensors[name])
+        self._model = module.to(get_torch_default_device())
+        self.built_with = arguments
+        return self
+
+
+def TorchLayer(
+    module: Type[nn.Module],
+    *,
+    nI: Optional[int],
+    nO: int,
+    arguments: Dict[str, Any],
+    dropout: Optional[float] = None,
+    grad_clip: float = 0.0,
+) -> Model[List[Floats2d], List[Floats2d]]:
+    """A torch module over the tokens of a batch, as a Thinc layer.
+
+    The node is in the tree from the start; the module is built by initialize, when the width of the input is known, as
+    module(n_in=nI, **arguments). It is called with the token vectors of all documents one after the other, *shape*
+    (tokens, nI), the lengths of the documents, *shape* (documents,), and dropout=RATE; it returns *shape* (tokens, nO).
+
+    module (Type[nn.Module]): The class of the module.
+    nI (Optional[int]): Width of the input; None to infer it from the data.
+    nO (int): Width of the output.
+    arguments (Dict[str, Any]): Further constructor arguments, of types that JSON keeps. They are saved with the weights,
+        and weights saved under other arguments are refused.
+    dropout (Optional[float]): A fixed dropout rate; None to follow the rate that the training passes, as
+        set_dropout_rate sets it.
+    grad_clip (float): Bound on the global norm of the module's gradients; 0 for none. An optimizer's own grad_clip
+        bounds each parameter by itself; use one of the two.
+    RETURNS (Model[List[Floats2d], List[Floats2d]]): The layer.
+    """
+    attrs: Dict[str, Any] = {"fixed_dropout": dropout} if dropout is not None else {"dropout_rate": 0.0}
+    return Model(
+        f"torch({module.__name__})",
+        forward,
+        init=init,
+        dims={"nI": nI, "nO": nO},
+        attrs=attrs,
+        shims=[TorchShim(module.__name__, module, arguments, grad_clip)],
+    )
+
+
+def init(
+    model: Model[List[Floats2d], List[Floats2d]],
+    X: Optional[List[Floats2d]] = None,
+    Y: Optional[List[Floats2d]] = None,
+) -> None:
+    if model.has_dim("nI") is None:
+        if not X:
+            raise ValueError(Errors.F007.format(name=model.name, dim="input width"))
+        model.set_dim("nI", get_width(X))
+    cast(TorchShim, model.shims[0]).build(n_in=model.get_dim("nI"))
+
+
+def forward(
+    model: Model[List[Floats2d], List[Floats2d]], X: List[Floats2d], is_train: bool
+) -> Tuple[List[Floats2d], Callable[[List[Floats2d]], List[Floats2d]]]:
+    shim = cast(TorchShim, model.shims[0])
+    if not shim.is_built:
+        # spaCy reports a KeyError from a component as E109, "not initialized".
+        raise KeyError(Errors.F001.format(name=model.name))
+    rate = model.attrs.get("fixed_dropout", model.attrs.get("dropout_rate")) or 0.0
+    lengths = model.ops.asarray1i([len(x) for x in X])
+    flat = model.ops.flatten(X) if lengths.any() else model.ops.alloc2f(0, model.get_dim("nI"))
+    tokens = xp2torch(flat, requires_grad=is_train, device=shim.device)
+    inputs = ArgsKwargs(
+        args=(tokens, xp2torch(lengths, device=tokens.device).long()), kwargs={"dropout": rate if is_train else 0.0}
+    )
+    output, torch_backprop = shim(inputs, is_train)
+
+    def backprop(dY: List[Floats2d]) -> List[Floats2d]:
+        d_output = xp2torch(model.ops.flatten(dY), device=output.device)
+        d_inputs = torch_backprop(ArgsKwargs(args=((output,),), kwargs={"grad_tensors": (d_output,)}))
+        return cast(List[Floats2d], model.ops.unflatten(torch2xp(d_inputs.args[0]), lengths))
+
+    return cast(List[Floats2d], model.ops.unflatten(torch2xp(output), lengths)), backprop

@@ -1,0 +1,1 @@
+"""Registered architectures: Thinc models around the torch modules."""

@@ -1,0 +1,236 @@
+"""Word embeddings with a row of their own for each word: pretrained vectors, frozen or tuned, and a trained table of the
+most frequent words.
+
+Which words there are is learned from all training examples (see learn_words), not from the few documents that Thinc
+infers shapes from."""
+
+from collections import Counter
+from typing import Any, Callable, Dict, Iterable, List, Literal, Optional, Tuple, cast
+
+import numpy as np
+from spacy.attrs import LOWER, NORM, ORTH
+from spacy.tokens import Doc
+from spacy.vectors import Mode, Vectors
+from spacy.vocab import Vocab
+from thinc.api import Embed, Model, Ops, chain, with_array
+from thinc.types import Floats2d, Ints1d
+
+from ..errors import Errors
+
+DocsToVectors = Model[List[Doc], List[Floats2d]]
+
+KEYS = {"ORTH": ORTH, "LOWER": LOWER, "NORM": NORM}
+
+# An embedding that learns its words carries this attribute: a function (node, counts) that takes them over.
+LEARN = "learn_words"
+
+
+def learn_words(model: Model, docs: Iterable[Doc]) -> None:
+    """Let the word embeddings in a model learn which words there are. To be called before model.initialize, with all
+    training documents.
+
+    model (Model): The model of a component; any model without such an embedding is left as it is.
+    docs (Iterable[Doc]): The documents, read once, and only when an embedding needs them.
+    """
+    learners = [node for node in model.walk() if LEARN in node.attrs]
+    if learners:
+        counts: Dict[int, Counter] = {node.attrs["key"]: Counter() for node in learners}
+        for doc in docs:
+            for key, counter in counts.items():
+                counter.update(doc.to_array(key).tolist())
+        for node in learners:
+            node.attrs[LEARN](node, counts[node.attrs["key"]])
+
+
+def keys_of(docs: List[Doc], key: int) -> np.ndarray:
+    """An attribute of all tokens, document by document. *Shape:* (tokens,), uint64."""
+    return np.concatenate([doc.to_array(key) for doc in docs]) if docs else np.zeros(0, dtype="uint64")
+
+
+def places_in(hashes: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Where each key stands in a sorted array; -1 where it doesn't. *Shape:* that of the keys."""
+    if not len(hashes):
+        return np.full(len(keys), -1)
+    places = np.searchsorted(hashes, keys).clip(max=len(hashes) - 1)
+    return np.where(hashes[places] == keys, places, -1)
+
+
+def split(array: Any, docs: List[Doc], ops: Ops) -> List[Any]:
+    """Cut an array with a row a token into one array a document."""
+    return cast(List[Any], ops.unflatten(array, ops.asarray1i([len(doc) for doc in docs])))
+
+
+# -- A trained table of the most frequent words ------------------------------------------------------------------------
+
+
+def build_vocab_embed_v1(
+    width: int, size: int, attr: Literal["ORTH", "LOWER", "NORM"] = "LOWER", word_dropout: float = 0.0
+) -> DocsToVectors:
+    """A trained vector for each of the most frequent words of the training data, and one for all others.
+
+    width (int): Width of the vectors.
+    size (int): How many words get a vector of their own, the most frequent first.
+    attr (str): What counts as a word: the exact form (ORTH), its lower case, or spaCy's NORM.
+    word_dropout (float): Share of the tokens that training treats as unknown, chosen anew at each step. Without it the
+        vector of unknown words is trained only where the data holds more than `size` words.
+    RETURNS (Model[List[Doc], List[Floats2d]]): The layer.
+    RAISES (ValueError): If width or size is not positive, or word_dropout not in [0, 1).
+    """
+    arch = "spacy_fodl.VocabEmbed.v1"
+    for name, value in (("width", width), ("size", size)):
+        if value < 1:
+            raise ValueError(Errors.F101.format(argument=name, value=value, architecture=arch, expected="at least 1"))
+    if not 0 <= word_dropout < 1:
+        raise ValueError(
+            Errors.F101.format(
+                argument="word_dropout", value=word_dropout, architecture=arch, expected="0 or more, below 1"
+            )
+        )
+    rows: Model[List[Doc], List[Ints1d]] = Model(
+        "word_rows",
+        rows_forward,
+        attrs={
+            "key": KEYS[attr],
+            "size": size,
+            "word_dropout": word_dropout,
+            "hashes": np.zeros(0, dtype="uint64"),
+            LEARN: keep_most_frequent,
+        },
+    )
+    table: Model[List[Ints1d], List[Floats2d]] = with_array(Embed(nO=width))
+    model = cast(DocsToVectors, chain(rows, table))
+    model.init = vocab_embed_init
+    return model
+
+
+def keep_most_frequent(node: Model, counts: Counter) -> None:
+    ranked = sorted(counts, key=lambda word: (-counts[word], word))
+    node.attrs["hashes"] = np.array(sorted(ranked[: node.attrs["size"]]), dtype="uint64")
+
+
+def vocab_embed_init(
+    model: DocsToVectors, X: Optional[List[Doc]] = None, Y: Optional[List[Floats2d]] = None
+) -> DocsToVectors:
+    rows, table = model.layers
+    n_words = len(rows.attrs["hashes"])
+    if not n_words:
+        raise ValueError(Errors.F104.format(architecture="spacy_fodl.VocabEmbed.v1", example="tok2vec"))
+    embed = table.layers[0]
+    embed.set_dim("nV", n_words + 1, force=True)
+    embed.initialize()
+    return model
+
+
+def rows_forward(
+    model: Model[List[Doc], List[Ints1d]], docs: List[Doc], is_train: bool
+) -> Tuple[List[Ints1d], Callable[[List[Ints1d]], List[Doc]]]:
+    rows = (places_in(model.attrs["hashes"], keys_of(docs, model.attrs["key"])) + 1).astype("int32")
+    if is_train and model.attrs["word_dropout"]:
+        rows[np.random.random(len(rows)) < model.attrs["word_dropout"]] = 0
+    return split(model.ops.asarray1i(rows), docs, model.ops), lambda d_rows: []
+
+
+# -- Pretrained vectors ------------------------------------------------------------------------------------------------
+
+
+def build_static_embed_v1(tune: bool = False) -> DocsToVectors:
+    """The pretrained vectors of the vocab as they are, without a projection, and a learned vector for unknown words.
+
+    A word is looked up by its exact form, then in lower case (by the attribute of the vectors table alone where that is
+    not ORTH). The frozen vectors stay in the vocab; only the learned ones are saved with the model.
+
+    tune (bool): Train the vectors of the words that occur in the training data, starting from the pretrained ones.
+    RETURNS (Model[List[Doc], List[Floats2d]]): The layer. Its width is that of the vectors.
+    """
+    attrs: Dict[str, Any] = {"tune": tune, "hashes": np.zeros(0, dtype="uint64")}
+    if tune:
+        attrs.update({"key": ORTH, LEARN: keep_all})
+    return Model(
+        "static_embed",
+        static_forward,
+        init=static_init,
+        dims={"nO": None},
+        params={"unknown": None, "tuned": None},
+        attrs=attrs,
+    )
+
+
+def keep_all(node: Model, counts: Counter) -> None:
+    node.attrs["hashes"] = np.array(sorted(counts), dtype="uint64")
+
+
+def pretrained(vocab: Vocab, orths: np.ndarray, lowers: np.ndarray, ops: Ops) -> Tuple[Floats2d, np.ndarray]:
+    """Vectors of words, and which of the words have one.
+
+    orths, lowers (np.ndarray): Hashes of the words and of their lower case. *Shape:* (words,)
+    RETURNS (Tuple[Floats2d, np.ndarray]): A new array, zero where there is no vector, *shape* (words, width), and
+        booleans, *shape* (words,).
+    """
+    table = vocab.vectors
+    keys = lowers if getattr(table, "attr", ORTH) == LOWER else orths
+    if isinstance(table, Vectors) and table.mode == Mode.default:
+        rows = ops.to_numpy(table.find(keys=keys))
+        if keys is orths:
+            rows = np.where(rows < 0, ops.to_numpy(table.find(keys=lowers)), rows)
+        known = rows >= 0
+        vectors = ops.asarray2f(table.data[ops.asarray1i(rows)])
+        vectors[ops.xp.asarray(~known)] = 0
+    else:
+        # Subword vectors and tables from other packages have a vector for every word.
+        vectors = ops.asarray2f(table.get_batch(keys)).copy()
+        known = np.ones(len(keys), dtype=bool)
+    return vectors, known
+
+
+def static_init(
+    model: DocsToVectors, X: Optional[List[Doc]] = None, Y: Optional[List[Floats2d]] = None
+) -> DocsToVectors:
+    if not X:
+        raise ValueError(Errors.F007.format(name=model.name, dim="vocab"))
+    vocab = X[0].vocab
+    if not vocab.vectors_length:
+        raise ValueError(Errors.F102)
+    model.set_dim("nO", vocab.vectors_length, force=True)
+    model.set_param("unknown", model.ops.alloc1f(vocab.vectors_length))
+    if model.attrs["tune"]:
+        words = model.attrs["hashes"]
+        if not len(words):
+            raise ValueError(Errors.F104.format(architecture="spacy_fodl.StaticEmbed.v1", example="tok2vec"))
+        lowers = np.array([vocab[word].lower for word in words.tolist()], dtype="uint64")
+        vectors, known = pretrained(vocab, words, lowers, model.ops)
+        model.attrs["hashes"] = words[known]
+        model.set_param("tuned", model.ops.asarray2f(vectors[model.ops.xp.asarray(known)]))
+    return model
+
+
+def static_forward(
+    model: DocsToVectors, docs: List[Doc], is_train: bool
+) -> Tuple[List[Floats2d], Callable[[List[Floats2d]], List[Doc]]]:
+    ops = model.ops
+    unknown_vector = model.get_param("unknown")
+    vocab = docs[0].vocab if docs else None
+    if vocab is None:
+        return [], lambda dY: []
+    if vocab.vectors_length != model.get_dim("nO"):
+        raise ValueError(Errors.F103.format(found=vocab.vectors_length, expected=model.get_dim("nO")))
+    orths = keys_of(docs, ORTH)
+    vectors, known = pretrained(vocab, orths, keys_of(docs, LOWER), ops)
+    unknown = ops.xp.asarray(~known)
+    vectors[unknown] = unknown_vector
+    places = places_in(model.attrs["hashes"], orths)
+    is_tuned = ops.xp.asarray(places >= 0)
+    rows = ops.asarray1i(places[places >= 0])
+    if model.attrs["tune"]:
+        vectors[is_tuned] = model.get_param("tuned")[rows]
+
+    def backprop(dY: List[Floats2d]) -> List[Doc]:
+        d_vectors = ops.flatten(dY)
+        model.inc_grad("unknown", d_vectors[unknown].sum(axis=0))
+        if model.attrs["tune"]:
+            tuned = cast(Floats2d, model.get_param("tuned"))
+            d_tuned = ops.alloc2f(*tuned.shape)
+            ops.scatter_add(d_tuned, rows, ops.as_contig(d_vectors[is_tuned]))
+            model.inc_grad("tuned", d_tuned)
+        return []
+
+    return split(vectors, docs, ops), backprop

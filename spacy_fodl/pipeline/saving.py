@@ -1,0 +1,92 @@
+"""Component folders that are written whole or not at all, and never read when mixed up."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Iterable, Iterator, Union
+
+import srsly
+from spacy.util import ensure_path
+
+from ..errors import Errors
+
+MANIFEST = "files.json"
+
+
+class SafeSaving:
+    """For components: to_disk replaces each file in one step and writes their SHA-256 last; from_disk compares them
+    first. Stands before the spaCy class in the list of bases."""
+
+    name: str
+
+    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
+        """Save the component.
+
+        path (Union[str, Path]): The folder; made if it isn't there.
+        exclude (Iterable[str]): Names of parts to leave out: "cfg", "model" or "vocab".
+        """
+        path = ensure_path(path)
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path, prefix=".saving-") as folder:
+            part = Path(folder)
+            super().to_disk(part, exclude=[*exclude, "vocab"])  # type: ignore[misc]
+            files = sorted(part.iterdir())
+            srsly.write_json(part / MANIFEST, {file.name: sha256(file) for file in files})
+            for file in [*files, part / MANIFEST]:
+                os.replace(file, path / file.name)
+        if "vocab" not in exclude:
+            self.vocab.to_disk(path / "vocab", exclude=exclude)  # type: ignore[attr-defined]
+
+    def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> Any:
+        """Load the component.
+
+        path (Union[str, Path]): The folder that to_disk wrote.
+        exclude (Iterable[str]): Names of parts to leave out: "cfg", "model" or "vocab".
+        RETURNS (SafeSaving): Itself.
+        RAISES (ValueError): If a file is missing, damaged, from another save, or doesn't fit the config.
+        """
+        path = ensure_path(path)
+        self._check(path, exclude)
+        with self._explained():
+            return super().from_disk(path, exclude=exclude)  # type: ignore[misc]
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Any:
+        """Load the component from what to_bytes returned.
+
+        bytes_data (bytes): The data.
+        exclude (Iterable[str]): Names of parts to leave out: "cfg", "model" or "vocab".
+        RETURNS (SafeSaving): Itself.
+        RAISES (ValueError): If the data is damaged or doesn't fit the config.
+        """
+        with self._explained():
+            return super().from_bytes(bytes_data, exclude=exclude)  # type: ignore[misc]
+
+    def _check(self, path: Path, exclude: Iterable[str]) -> None:
+        manifest = path / MANIFEST
+        if not manifest.is_file():
+            raise ValueError(Errors.F009.format(path=path, component=self.name, file=MANIFEST))
+        for name, digest in srsly.read_json(manifest).items():
+            if name in exclude:
+                continue
+            if not (path / name).is_file():
+                raise ValueError(Errors.F009.format(path=path, component=self.name, file=name))
+            if sha256(path / name) != digest:
+                raise ValueError(
+                    Errors.F008.format(file=name, path=path, component=self.name, manifest=MANIFEST)
+                )
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, KeyError, TypeError, IndexError) as e:
+            if str(e).startswith("[F"):
+                raise
+            raise ValueError(Errors.F010.format(component=self.name, reason=f"{type(e).__name__}: {e}.")) from e
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Readers, scorers, loggers and callbacks that a config can name."""
