@@ -6,75 +6,84 @@ from spacy.errors import ErrorsWithCodes
 class Errors(metaclass=ErrorsWithCodes):
     # The bridge to torch, and files (F0xx)
     F001 = (
-        "The torch layer '{name}' has no weights yet. Call nlp.initialize(get_examples) or load a trained pipeline "
-        "with spacy.load(path) before predicting."
+        "The torch layer '{name}' has no weights yet. Call nlp.initialize(get_examples) or load a trained "
+        "pipeline with spacy.load(path) before predicting."
     )
-    F002 = "The weights of the torch layer '{name}' can't be read: {reason}. Restore the file from a backup or train again."
+    F002 = (
+        "The weights of the torch layer '{name}' can't be read: {reason}. Restore the file from a backup or train"
+        " again."
+    )
     F003 = (
-        "The weights of the torch layer '{name}' have format {found}, and this version of spacy-fodl reads formats up to "
-        "{known}. Update spacy-fodl."
+        "The weights of the torch layer '{name}' have format {found}, and this version of spacy-fodl reads "
+        "formats up to {known}. Update spacy-fodl."
     )
     F004 = (
-        "The weights of the torch layer '{name}' belong to another module: the file holds a {found}, the config builds a "
-        "{expected}. Load them with the config.cfg that was saved beside them."
+        "The weights of the torch layer '{name}' belong to another module: the file holds a {found}, the config "
+        "builds a {expected}. Load them with the config.cfg that was saved beside them."
     )
     F005 = (
-        "The weights of the torch layer '{name}' were saved with {argument} = {found}, the config says {argument} = "
-        "{expected}. Load them with the config.cfg that was saved beside them."
+        "The weights of the torch layer '{name}' were saved with {argument} = {found}, the config says {argument}"
+        " = {expected}. Load them with the config.cfg that was saved beside them."
     )
     F006 = (
-        "The weights of the torch layer '{name}' don't fit a {module}: {problems}. The file was changed or comes from "
-        "another model: restore it from a backup or train again."
+        "The weights of the torch layer '{name}' don't fit a {module}: {problems}. The file was changed or comes "
+        "from another model: restore it from a backup or train again."
     )
     F007 = (
-        "The torch layer '{name}' has to know its {dim} to be initialized. Pass sample data to model.initialize(X=docs), or "
-        "set the width in the config."
+        "The torch layer '{name}' has to know its {dim} to be initialized. Pass sample data to "
+        "model.initialize(X=docs), or set the width in the config."
     )
     F008 = (
-        "'{file}' in {path} was not saved together with the other files of '{component}': its SHA-256 differs from the one "
-        "in {manifest}. Files of two trainings were mixed, or a copy was cut short: copy the whole folder again."
+        "'{file}' in {path} was not saved together with the other files of '{component}': its SHA-256 differs "
+        "from the one in {manifest}. Files of two trainings were mixed, or a copy was cut short: copy the whole "
+        "folder again."
     )
     F009 = (
-        "{path} is not a complete folder of the component '{component}': '{file}' is missing. Saving or copying was "
-        "interrupted: copy the whole folder again or train again."
+        "{path} is not a complete folder of the component '{component}': '{file}' is missing. Saving or copying "
+        "was interrupted: copy the whole folder again or train again."
     )
     F010 = (
-        "The model of '{component}' doesn't fit its config: {reason} Load it with the config.cfg that was saved beside it, "
-        "unless the file was damaged: then restore it from a backup."
+        "The model of '{component}' doesn't fit its config: {reason} Load it with the config.cfg that was saved "
+        "beside it, unless the file was damaged: then restore it from a backup."
     )
 
     # Architectures (F1xx)
     F101 = "{argument} = {value} in {architecture} is not usable: {expected}."
     F102 = (
-        "spacy_fodl.StaticEmbed.v1 needs word vectors, and the vocab has none. Name a pipeline or folder with vectors: "
-        "[initialize] vectors = \"en_core_web_md\" in the config, or --initialize.vectors on the command line. 'python -m "
-        "spacy init vectors' makes such a folder from a text file."
+        "spacy_fodl.StaticEmbed.v1 needs word vectors, and the vocab has none. Name a pipeline or folder with "
+        'vectors: [initialize] vectors = "en_core_web_md" in the config, or --initialize.vectors on the command '
+        "line. 'python -m spacy init vectors' makes such a folder from a text file."
     )
     F103 = (
-        "The vectors of the vocab are {found} wide, but spacy_fodl.StaticEmbed.v1 was initialized with vectors of width "
-        "{expected}. Load the pipeline with the vectors that it was trained with."
+        "The vectors of the vocab are {found} wide, but spacy_fodl.StaticEmbed.v1 was initialized with vectors of"
+        " width {expected}. Load the pipeline with the vectors that it was trained with."
     )
     F104 = (
-        "{architecture} learns its words from all training examples, but its component doesn't count them. Components of "
-        "spacy-fodl count by themselves; for any other, such as '{example}', add to the config: [initialize.before_init] "
-        "@callbacks = \"spacy_fodl.count_words.v1\" and corpus = ${{corpora.train}}."
+        "{architecture} learns its words from all training examples, but its component doesn't count them. "
+        "Components of spacy-fodl count by themselves; for any other, such as '{example}', add to the config: "
+        '[initialize.before_init] @callbacks = "spacy_fodl.count_words.v1" and corpus = ${{corpora.train}}.'
     )
 
     # Components (F2xx)
     F201 = (
-        "'{component}' found no {what} in the {n} training examples. Check the path of the "
-        "training corpus and that its documents are annotated: 'python -m spacy debug data' shows what it holds."
+        "'{component}' found no {what} in the {n} training examples. Check the path of the training corpus and "
+        "that its documents are annotated: 'python -m spacy debug data' shows what it holds."
     )
     F202 = "The labels of '{component}' must be a list of strings, but {value!r} is of type {type}. {hint}"
     F203 = (
-        "'{component}' can't take the label '{label}' any more: its output layer was initialized with {n} labels. Give all "
-        "labels to nlp.initialize, or in [initialize.components.{component}.labels], and train again."
+        "'{component}' can't take the label '{label}' any more: its output layer was initialized with {n} labels."
+        " Give all labels to nlp.initialize, or in [initialize.components.{component}.labels], and train again."
     )
     F204 = (
-        "The training data holds the label '{label}' (in \"{text}\"), which '{component}' was not initialized with. Initialize "
-        "it on data that contains the label, or add the label to [initialize.components.{component}.labels]."
+        "The training data holds the label '{label}' (in \"{text}\"), which '{component}' was not initialized with."
+        " Initialize it on data that contains the label, or add the label to "
+        "[initialize.components.{component}.labels]."
     )
     F205 = (
-        "With set_pos = true, a label of '{component}' joins tag and universal part of speech as in 'NN|NOUN', and "
-        "'{label}' doesn't. Leave the labels out to have them collected, or make them with 'python -m spacy init labels'."
+        "With set_pos = true, a label of '{component}' joins tag and universal part of speech as in 'NN|NOUN', "
+        "and '{label}' doesn't. Leave the labels out to have them collected, or make them with 'python -m spacy "
+        "init labels'."
     )
+
+    # Command line (F3xx)
+    F301 = "{model} has no fodl_tagger to show. Its components: {pipes}."

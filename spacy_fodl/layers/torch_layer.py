@@ -6,7 +6,7 @@ import os
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type, cast
 
 import torch
-from thinc.api import ArgsKwargs, Model, Optimizer, get_width, torch2xp, xp2torch
+from thinc.api import ArgsKwargs, Model, Ops, Optimizer, get_width, torch2xp, xp2torch
 from thinc.shims import PyTorchShim
 from thinc.types import Floats2d, FloatsXd
 from thinc.util import get_torch_default_device
@@ -24,7 +24,8 @@ class TorchShim(PyTorchShim):
 
     name (str): How errors call the layer.
     module (Type[nn.Module]): The class to build.
-    arguments (Dict[str, Any]): Constructor arguments that the config knows. What only the data knows joins them in build.
+    arguments (Dict[str, Any]): Constructor arguments that the config knows; what only the data knows joins them in
+        build.
     grad_clip (float): Bound on the norm of all gradients of the module together; 0 for none.
     """
 
@@ -122,9 +123,7 @@ class TorchShim(PyTorchShim):
         if header["format"] > FORMAT:
             raise ValueError(Errors.F003.format(name=self.name, found=header["format"], known=FORMAT))
         if header["module"] != self.module.__name__:
-            raise ValueError(
-                Errors.F004.format(name=self.name, found=header["module"], expected=self.module.__name__)
-            )
+            raise ValueError(Errors.F004.format(name=self.name, found=header["module"], expected=self.module.__name__))
         arguments = header["arguments"]
         for argument, expected in self.arguments.items():
             if arguments.get(argument) != expected:
@@ -174,8 +173,8 @@ def TorchLayer(
     module (Type[nn.Module]): The class of the module.
     nI (Optional[int]): Width of the input; None to infer it from the data.
     nO (int): Width of the output.
-    arguments (Dict[str, Any]): Further constructor arguments, of types that JSON keeps. They are saved with the weights,
-        and weights saved under other arguments are refused.
+    arguments (Dict[str, Any]): Further constructor arguments, of types that JSON keeps. They are saved with the
+        weights, and weights saved under other arguments are refused.
     dropout (Optional[float]): A fixed dropout rate; None to follow the rate that the training passes, as
         set_dropout_rate sets it.
     grad_clip (float): Bound on the global norm of the module's gradients; 0 for none. An optimizer's own grad_clip
@@ -214,16 +213,20 @@ def forward(
         raise KeyError(Errors.F001.format(name=model.name))
     rate = model.attrs.get("fixed_dropout", model.attrs.get("dropout_rate")) or 0.0
     lengths = model.ops.asarray1i([len(x) for x in X])
-    flat = model.ops.flatten(X) if lengths.any() else model.ops.alloc2f(0, model.get_dim("nI"))
-    tokens = xp2torch(flat, requires_grad=is_train, device=shim.device)
+    tokens = xp2torch(_flatten(model.ops, X, model.get_dim("nI")), requires_grad=is_train, device=shim.device)
     inputs = ArgsKwargs(
         args=(tokens, xp2torch(lengths, device=tokens.device).long()), kwargs={"dropout": rate if is_train else 0.0}
     )
     output, torch_backprop = shim(inputs, is_train)
 
     def backprop(dY: List[Floats2d]) -> List[Floats2d]:
-        d_output = xp2torch(model.ops.flatten(dY), device=output.device)
+        d_output = xp2torch(_flatten(model.ops, dY, model.get_dim("nO")), device=output.device)
         d_inputs = torch_backprop(ArgsKwargs(args=((output,),), kwargs={"grad_tensors": (d_output,)}))
         return cast(List[Floats2d], model.ops.unflatten(torch2xp(d_inputs.args[0]), lengths))
 
     return cast(List[Floats2d], model.ops.unflatten(torch2xp(output), lengths)), backprop
+
+
+def _flatten(ops: Ops, arrays: List[Floats2d], width: int) -> Floats2d:
+    # Thinc's own flatten loses the width when there are no tokens at all.
+    return ops.flatten(arrays) if any(len(array) for array in arrays) else ops.alloc2f(0, width)

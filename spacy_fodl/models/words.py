@@ -1,5 +1,5 @@
-"""Word embeddings with a row of their own for each word: pretrained vectors, frozen or tuned, and a trained table of the
-most frequent words.
+"""Word embeddings with a row of their own for each word: pretrained vectors, frozen or tuned, and a trained table of
+the most frequent words.
 
 Which words there are is learned from all training examples (see learn_words), not from the few documents that Thinc
 infers shapes from."""
@@ -12,8 +12,8 @@ from spacy.attrs import LOWER, NORM, ORTH
 from spacy.tokens import Doc
 from spacy.vectors import Mode, Vectors
 from spacy.vocab import Vocab
-from thinc.api import Embed, Model, Ops, chain, with_array
-from thinc.types import Floats2d, Ints1d
+from thinc.api import Embed, Model, Ops, chain, ragged2list, with_array
+from thinc.types import Floats1d, Floats2d, Ints1d, Ragged
 
 from ..errors import Errors
 
@@ -55,11 +55,6 @@ def places_in(hashes: np.ndarray, keys: np.ndarray) -> np.ndarray:
     return np.where(hashes[places] == keys, places, -1)
 
 
-def split(array: Any, docs: List[Doc], ops: Ops) -> List[Any]:
-    """Cut an array with a row a token into one array a document."""
-    return cast(List[Any], ops.unflatten(array, ops.asarray1i([len(doc) for doc in docs])))
-
-
 # -- A trained table of the most frequent words ------------------------------------------------------------------------
 
 
@@ -86,7 +81,7 @@ def build_vocab_embed_v1(
                 argument="word_dropout", value=word_dropout, architecture=arch, expected="0 or more, below 1"
             )
         )
-    rows: Model[List[Doc], List[Ints1d]] = Model(
+    rows: Model[List[Doc], Ragged] = Model(
         "word_rows",
         rows_forward,
         attrs={
@@ -97,8 +92,8 @@ def build_vocab_embed_v1(
             LEARN: keep_most_frequent,
         },
     )
-    table: Model[List[Ints1d], List[Floats2d]] = with_array(Embed(nO=width))
-    model = cast(DocsToVectors, chain(rows, table))
+    table: Model[Ragged, Ragged] = with_array(Embed(nO=width))
+    model = cast(DocsToVectors, chain(rows, table, ragged2list()))
     model.init = vocab_embed_init
     return model
 
@@ -111,7 +106,7 @@ def keep_most_frequent(node: Model, counts: Counter) -> None:
 def vocab_embed_init(
     model: DocsToVectors, X: Optional[List[Doc]] = None, Y: Optional[List[Floats2d]] = None
 ) -> DocsToVectors:
-    rows, table = model.layers
+    rows, table, _ = model.layers
     n_words = len(rows.attrs["hashes"])
     if not n_words:
         raise ValueError(Errors.F104.format(architecture="spacy_fodl.VocabEmbed.v1", example="tok2vec"))
@@ -122,12 +117,14 @@ def vocab_embed_init(
 
 
 def rows_forward(
-    model: Model[List[Doc], List[Ints1d]], docs: List[Doc], is_train: bool
-) -> Tuple[List[Ints1d], Callable[[List[Ints1d]], List[Doc]]]:
+    model: Model[List[Doc], Ragged], docs: List[Doc], is_train: bool
+) -> Tuple[Ragged, Callable[[Ragged], List[Doc]]]:
     rows = (places_in(model.attrs["hashes"], keys_of(docs, model.attrs["key"])) + 1).astype("int32")
     if is_train and model.attrs["word_dropout"]:
         rows[np.random.random(len(rows)) < model.attrs["word_dropout"]] = 0
-    return split(model.ops.asarray1i(rows), docs, model.ops), lambda d_rows: []
+    return Ragged(
+        model.ops.asarray1i(cast(Ints1d, rows)), model.ops.asarray1i([len(doc) for doc in docs])
+    ), lambda d_rows: []
 
 
 # -- Pretrained vectors ------------------------------------------------------------------------------------------------
@@ -207,10 +204,10 @@ def static_forward(
     model: DocsToVectors, docs: List[Doc], is_train: bool
 ) -> Tuple[List[Floats2d], Callable[[List[Floats2d]], List[Doc]]]:
     ops = model.ops
-    unknown_vector = model.get_param("unknown")
-    vocab = docs[0].vocab if docs else None
-    if vocab is None:
+    unknown_vector = cast(Floats1d, model.get_param("unknown"))
+    if not docs:
         return [], lambda dY: []
+    vocab = docs[0].vocab
     if vocab.vectors_length != model.get_dim("nO"):
         raise ValueError(Errors.F103.format(found=vocab.vectors_length, expected=model.get_dim("nO")))
     orths = keys_of(docs, ORTH)
@@ -219,9 +216,9 @@ def static_forward(
     vectors[unknown] = unknown_vector
     places = places_in(model.attrs["hashes"], orths)
     is_tuned = ops.xp.asarray(places >= 0)
-    rows = ops.asarray1i(places[places >= 0])
+    rows = ops.asarray1i(cast(Ints1d, places[places >= 0]))
     if model.attrs["tune"]:
-        vectors[is_tuned] = model.get_param("tuned")[rows]
+        vectors[is_tuned] = cast(Floats2d, model.get_param("tuned"))[rows]
 
     def backprop(dY: List[Floats2d]) -> List[Doc]:
         d_vectors = ops.flatten(dY)
@@ -233,4 +230,4 @@ def static_forward(
             model.inc_grad("tuned", d_tuned)
         return []
 
-    return split(vectors, docs, ops), backprop
+    return ops.unflatten(vectors, ops.asarray1i([len(doc) for doc in docs])), backprop

@@ -33,6 +33,8 @@ class NGramEncoder(nn.Module):
     activation (str): Name of the non-linearity after each hidden layer, a key of ACTIVATIONS.
     """
 
+    offsets: Tensor
+
     def __init__(self, n_in: int, *, before: int, after: int, hidden: List[int], activation: str) -> None:
         super().__init__()
         self.padding = nn.Parameter(torch.randn(2, n_in) * n_in**-0.5)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Iterable, Iterator, Union
 
 import srsly
-from spacy.util import ensure_path
+from spacy.vocab import Vocab
 
 from ..errors import Errors
 
@@ -20,6 +20,7 @@ class SafeSaving:
     first. Stands before the spaCy class in the list of bases."""
 
     name: str
+    vocab: Vocab
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
         """Save the component.
@@ -27,7 +28,7 @@ class SafeSaving:
         path (Union[str, Path]): The folder; made if it isn't there.
         exclude (Iterable[str]): Names of parts to leave out: "cfg", "model" or "vocab".
         """
-        path = ensure_path(path)
+        path = Path(path)
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path, prefix=".saving-") as folder:
             part = Path(folder)
@@ -37,7 +38,7 @@ class SafeSaving:
             for file in [*files, part / MANIFEST]:
                 os.replace(file, path / file.name)
         if "vocab" not in exclude:
-            self.vocab.to_disk(path / "vocab", exclude=exclude)  # type: ignore[attr-defined]
+            self.vocab.to_disk(path / "vocab", exclude=exclude)
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> Any:
         """Load the component.
@@ -47,10 +48,13 @@ class SafeSaving:
         RETURNS (SafeSaving): Itself.
         RAISES (ValueError): If a file is missing, damaged, from another save, or doesn't fit the config.
         """
-        path = ensure_path(path)
+        path = Path(path)
         self._check(path, exclude)
         with self._explained():
-            return super().from_disk(path, exclude=exclude)  # type: ignore[misc]
+            super().from_disk(path, exclude=[*exclude, "vocab"])  # type: ignore[misc]
+        if "vocab" not in exclude:
+            self.vocab.from_disk(path / "vocab", exclude=exclude)
+        return self
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Any:
         """Load the component from what to_bytes returned.
@@ -73,9 +77,7 @@ class SafeSaving:
             if not (path / name).is_file():
                 raise ValueError(Errors.F009.format(path=path, component=self.name, file=name))
             if sha256(path / name) != digest:
-                raise ValueError(
-                    Errors.F008.format(file=name, path=path, component=self.name, manifest=MANIFEST)
-                )
+                raise ValueError(Errors.F008.format(file=name, path=path, component=self.name, manifest=MANIFEST))
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -88,5 +90,4 @@ class SafeSaving:
 
 
 def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()

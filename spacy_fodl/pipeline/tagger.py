@@ -1,7 +1,7 @@
 """fodl_tagger: the neural n-gram tagger as a component."""
 
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Hashable, Iterable, Iterator, List, Optional, Tuple, cast
+from typing import Any, Callable, Dict, Hashable, Iterable, Iterator, List, Optional, Set, Tuple, cast
 
 import numpy as np
 from spacy.attrs import POS
@@ -14,7 +14,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.util import check_lexeme_norms
 from spacy.vocab import Vocab
 from thinc.api import CategoricalCrossentropy, Config, Model
-from thinc.types import Floats2d
+from thinc.types import Floats2d, Ints2d
 
 from ..errors import Errors
 from ..models.words import learn_words
@@ -49,8 +49,6 @@ window_size = 1
 maxout_pieces = 3
 """
 DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
-
-
 
 
 def get_tag_probs(token: Token) -> Optional[np.ndarray]:
@@ -210,7 +208,7 @@ class FodlTagger(SafeSaving, Tagger):
         check_lexeme_norms(self.vocab, "tagger")
         if isinstance(labels, str) or not isinstance(labels, (Iterable, type(None))):
             raise ValueError(self._not_labels(labels, "Pass a list such as ['DT', 'NN']."))
-        found = set()
+        found: Set[str] = set()
         sample: List[Doc] = []
         n_examples = 0
 
@@ -232,9 +230,7 @@ class FodlTagger(SafeSaving, Tagger):
             self.add_label(label)
         if not self.classes or not sample:
             what = "token.tag_" if not self.cfg["set_pos"] else "token.tag_ together with token.pos_"
-            raise ValueError(
-                Errors.F201.format(component=self.name, n=n_examples, what=what if sample else "token")
-            )
+            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what if sample else "token"))
         self.model.initialize(X=sample, Y=[self.model.ops.alloc2f(len(doc), len(self.classes)) for doc in sample])
 
     def predict(self, docs: Iterable[Doc]) -> TagGuesses:
@@ -278,7 +274,7 @@ class FodlTagger(SafeSaving, Tagger):
         if guesses.pos is not None:
             for doc, pos in zip(docs, guesses.pos):
                 old = doc.to_array(POS)
-                doc.from_array(POS, pos if self.cfg["overwrite"] else np.where(old == 0, pos, old))
+                doc.from_array(POS, cast(Ints2d, pos if self.cfg["overwrite"] else np.where(old == 0, pos, old)))
         if guesses.probs is not None:
             for doc, probs in zip(docs, guesses.probs):
                 doc._.set(PROBS, probs)
@@ -359,7 +355,7 @@ class FodlTagger(SafeSaving, Tagger):
             return [index[key] if key else MISSING for key in gold]
         except KeyError as e:
             unknown = e.args[0] if isinstance(e.args[0], tuple) else (e.args[0],)
-            label = "|".join(self.vocab.strings[part] for part in unknown)
+            label = "|".join(str(self.vocab.strings[part]) for part in unknown)
             text = example.reference.text[:60]
             raise ValueError(Errors.F204.format(component=self.name, label=label, text=text)) from None
 

@@ -1,0 +1,18 @@
+import pytest
+import torch
+from thinc.api import fix_random_seed
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """The same random numbers for every test, whatever ran before, on one thread."""
+    torch.set_num_threads(1)
+    fix_random_seed(0)
+
+
+def pytest_collection_modifyitems(items):
+    if not torch.cuda.is_available():
+        skip = pytest.mark.skip(reason="no CUDA device on this machine")
+        for item in items:
+            if "gpu" in item.keywords:
+                item.add_marker(skip)

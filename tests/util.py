@@ -1,0 +1,70 @@
+"""Helpers that several tests share."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import List
+
+import spacy
+import torch
+from spacy.language import Language
+from spacy.training import Example
+from torch.overrides import TorchFunctionMode
+
+ROOT = Path(__file__).parent.parent
+
+SENTENCES = [
+    ("I like green eggs", ["PRP", "VBP", "JJ", "NNS"], ["PRON", "VERB", "ADJ", "NOUN"]),
+    ("Eat blue ham", ["VB", "JJ", "NN"], ["VERB", "ADJ", "NOUN"]),
+    ("I walk to work", ["PRP", "VBP", "TO", "VB"], ["PRON", "VERB", "PART", "VERB"]),
+    ("You walk to town", ["PRP", "VBP", "IN", "NN"], ["PRON", "VERB", "ADP", "NOUN"]),
+    ("If eggs like ham", ["IN", "NNS", "VBP", "NN"], ["SCONJ", "NOUN", "VERB", "NOUN"]),
+]
+
+
+def make_examples(nlp: Language) -> List[Example]:
+    return [Example.from_dict(nlp.make_doc(text), {"tags": tags, "pos": pos}) for text, tags, pos in SENTENCES]
+
+
+def train(nlp: Language, examples: List[Example], steps: int = 40) -> Language:
+    optimizer = nlp.initialize(lambda: examples)
+    for _ in range(steps):
+        nlp.update(examples, sgd=optimizer)
+    return nlp
+
+
+def trained_tagger(steps: int = 40, **config) -> Language:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_tagger", config=config)
+    return train(nlp, make_examples(nlp), steps)
+
+
+FACTORIES = {
+    getattr(torch, name)
+    for name in "arange empty eye full linspace ones rand randint randn randperm scalar_tensor tensor zeros".split()
+}
+
+
+class DeviceRequired(TorchFunctionMode):
+    """Makes every torch function that creates a tensor from nothing fail if it isn't told on which device: such a
+    tensor would land on the CPU while the model is on a GPU. Needs no GPU to find that out."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func in FACTORIES and kwargs.get("device") is None:
+            raise AssertionError(f"torch.{func.__name__} was called without device=")
+        return func(*args, **kwargs)
+
+
+def run(code: str, timeout: int = 120) -> str:
+    """Run Python code in a process of its own, and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
