@@ -4,13 +4,14 @@ import gzip
 import hashlib
 import random
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 import spacy
 from spacy.tokens import Doc, DocBin
 
-WORK = Path(__file__).parent / "work"
+from .harness import WORK
+
 TaggedSentence = List[Tuple[str, str]]
 
 # The part of CoNLL-2000's training set that serves as development set: sentences drawn with this seed.
@@ -47,17 +48,26 @@ def save(sentences: List[TaggedSentence], path: Path) -> None:
     DocBin(attrs=["ORTH", "SPACY", "TAG"], docs=docs).to_disk(path)
 
 
-def conll2000(data: Path) -> Dict[str, Path]:
-    """The splits of CoNLL-2000, a sentence a document: train and dev (both from the published training set), test."""
+def conll2000(data: Path, output: Path, limit: Optional[int] = None) -> Dict[str, Path]:
+    """The splits of CoNLL-2000 as .spacy files, a sentence a document.
+
+    data (Path): The folder that holds conll2000/train.txt.gz and conll2000/test.txt.gz.
+    output (Path): The folder for train.spacy and dev.spacy (both from the published training set) and test.spacy.
+    limit (Optional[int]): Sentences of each split; None for all.
+    RETURNS (Dict[str, Path]): The files by split.
+    """
     published = read_conll2000(checked(data, "conll2000/train.txt.gz"))
-    test = read_conll2000(checked(data, "conll2000/test.txt.gz"))
-    paths = {name: WORK / "conll2000" / f"{name}.spacy" for name in ("train", "dev", "test")}
     order = list(range(len(published)))
     random.Random(DEV_SEED).shuffle(order)
     dev = set(order[:DEV_SENTENCES])
-    save([s for i, s in enumerate(published) if i not in dev], paths["train"])
-    save([s for i, s in enumerate(published) if i in dev], paths["dev"])
-    save(test, paths["test"])
+    splits = {
+        "train": [s for i, s in enumerate(published) if i not in dev],
+        "dev": [s for i, s in enumerate(published) if i in dev],
+        "test": read_conll2000(checked(data, "conll2000/test.txt.gz")),
+    }
+    paths = {split: output / f"{split}.spacy" for split in splits}
+    for split, sentences in splits.items():
+        save(sentences[:limit], paths[split])
     return paths
 
 

@@ -69,11 +69,13 @@ class TorchShim(PyTorchShim):
         if self.grad_clip and learning:
             nn.utils.clip_grad_norm_([p for _, p in learning], self.grad_clip)
         for name, p in learning:
-            # On the CPU the arrays share the memory of the tensors.
-            weights, _ = optimizer(
-                self.key(name), cast(FloatsXd, torch2xp(p.data)), cast(FloatsXd, torch2xp(cast(torch.Tensor, p.grad)))
-            )
-            p.data = xp2torch(weights, device=p.device)
+            # The arrays share the memory of the tensors, so an optimizer that works in place has done it all. Giving
+            # the parameter a new tensor instead, as Thinc's shim does, strings every step's arrays together and leaks.
+            gradient = cast(torch.Tensor, p.grad)
+            weights, _ = optimizer(self.key(name), cast(FloatsXd, torch2xp(p.data)), cast(FloatsXd, torch2xp(gradient)))
+            updated = xp2torch(weights, device=p.device)
+            if updated.data_ptr() != p.data_ptr():
+                p.data.copy_(updated)
             p.grad = None
 
     @contextlib.contextmanager

@@ -63,6 +63,15 @@ def split_class(label: str) -> Tuple[str, str]:
     return tag, pos
 
 
+def aligned(example: Example, attr: str) -> List[Optional[int]]:
+    """The gold values of an attribute for the predicted tokens: what Example.get_aligned gives, without working out an
+    alignment where both sides have the same tokens."""
+    gold = example.reference.to_array(["ORTH", attr])
+    if np.array_equal(gold[:, 0], example.predicted.to_array("ORTH")):
+        return cast(List[Optional[int]], gold[:, 1].tolist())
+    return cast(List[Optional[int]], example.get_aligned(attr))
+
+
 @Language.factory(
     "fodl_tagger",
     assigns=["token.tag"],
@@ -347,10 +356,10 @@ class FodlTagger(SafeSaving, Tagger):
     def _gold(self, example: Example, index: Dict[Hashable, int]) -> List[int]:
         """The class of each predicted token; MISSING where it has none. 0 is spaCy's id of no tag, None stands for no
         clear alignment."""
-        tags = example.get_aligned("TAG")
+        tags, pos = aligned(example, "TAG"), aligned(example, "POS") if self.cfg["set_pos"] else None
         gold: Iterable[Hashable] = tags
-        if self.cfg["set_pos"]:
-            gold = [(tag, pos) if tag and pos else None for tag, pos in zip(tags, example.get_aligned("POS"))]
+        if pos is not None:
+            gold = [(t, p) if t and p else None for t, p in zip(tags, pos)]
         try:
             return [index[key] if key else MISSING for key in gold]
         except KeyError as e:

@@ -163,6 +163,21 @@ def test_gradients_add_up_until_finish_update():
     assert layer.shims[0]._model.linear.bias.grad is None
 
 
+def test_weights_stay_in_their_memory():
+    """New memory at each step, linked to the old one, is how a training leaks."""
+    layer = initialized()
+    before = [p.data_ptr() for p in layer.shims[0]._model.parameters()]
+    for _ in range(3):
+        step(layer, Adam(0.1), batch(3))
+    assert [p.data_ptr() for p in layer.shims[0]._model.parameters()] == before
+
+
+def test_an_optimizer_may_return_new_arrays():
+    layer = initialized()
+    step(layer, lambda key, value, gradient: (value * 0 + 7, gradient), batch(3))
+    assert_allclose(weights(layer)["linear.weight"], 7)
+
+
 @pytest.mark.parametrize("clip", [0.0, 0.01])
 def test_grad_clip_bounds_the_global_norm(clip):
     seen = {}

@@ -1,0 +1,60 @@
+"""python -m benchmarks TASK: run a benchmark, write the tables, or make the corpora."""
+
+import importlib
+from pathlib import Path
+from typing import List, Optional
+
+import typer
+
+from .data import conll2000
+from .harness import Options
+from .report import write_tables
+
+TASKS = ["tagger"]
+DATA = typer.Option(Path("data"), envvar="FODL_DATA", help="Folder with local copies of the corpora")
+
+app = typer.Typer(help=__doc__, no_args_is_help=True)
+
+
+@app.command()
+def report(check: bool = typer.Option(False, help="Write nothing; fail if a table differs")) -> None:
+    """Write the tables in README.md from the result files."""
+    if write_tables(check=check) and check:
+        raise SystemExit("README.md doesn't show what the result files hold. Run: python -m benchmarks report")
+
+
+@app.command()
+def corpora(
+    name: str = typer.Argument(..., help="conll2000"),
+    output: Path = typer.Argument(..., help="Folder for the .spacy files"),
+    data: Path = DATA,
+) -> None:
+    """Check a corpus by its SHA-256 and convert it to the .spacy files that the benchmarks use."""
+    if name != "conll2000":
+        raise SystemExit(f"There is no corpus '{name}'. Known: conll2000")
+    for path in conll2000(data, output).values():
+        print(path)
+
+
+def add_task(name: str) -> None:
+    def task(
+        quick: bool = typer.Option(False, help="Little data, one seed: does everything run?"),
+        system: Optional[List[str]] = typer.Option(None, help="Only these systems; may be given several times"),
+        seed: List[int] = typer.Option([0, 1, 2], help="May be given several times"),
+        jobs: int = typer.Option(1, help="Trainings at the same time, on one thread each"),
+        data: Path = DATA,
+    ) -> None:
+        options = Options(
+            data=data, quick=quick, systems=system or None, seeds=seed[:1] if quick else seed, at_once=jobs
+        )
+        importlib.import_module(f"benchmarks.{name}").run(options)
+
+    module = importlib.import_module(f"benchmarks.{name}")
+    app.command(name, help=module.__doc__)(task)
+
+
+for task_name in TASKS:
+    add_task(task_name)
+
+if __name__ == "__main__":
+    app(prog_name="python -m benchmarks")

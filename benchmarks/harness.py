@@ -1,0 +1,128 @@
+"""What all tasks share: jobs in processes of their own, and the files that hold their results."""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Optional
+
+ROOT = Path(__file__).parent.parent
+WORK = Path(__file__).parent / "work"
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = ["spacy", "thinc", "torch", "numpy", "safetensors"]
+
+Job = Dict[str, Any]
+Run = Dict[str, Any]
+
+
+@dataclass
+class Options:
+    """What the command line asks for. A task is a module with a function run(options)."""
+
+    data: Path
+    """Folder with local copies of the corpora."""
+    quick: bool
+    """Little data, one seed, few rounds: shows in minutes that everything runs. Its figures go to the work folder."""
+    systems: Optional[List[str]]
+    """Which systems of the task; None for all."""
+    seeds: List[int]
+    at_once: int
+    """How many jobs run at the same time, on one thread each."""
+
+
+def one_thread() -> Dict[str, str]:
+    """The environment of a job: every library on one thread."""
+    names = ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS"]
+    return {**os.environ, **dict.fromkeys(names, "1")}
+
+
+def run_job(job: Job) -> Run:
+    """Run one job, as benchmarks.worker does it, in a process of its own, and return its figures.
+
+    job (Job): What to do: a dict with the keys "module" and "function", and the arguments of the function.
+    RETURNS (Run): What the function returned, and the peak memory of the process in MiB.
+    """
+    command = [sys.executable, "-m", "benchmarks.worker"]
+    done = subprocess.run(
+        command, input=json.dumps(job), stdout=subprocess.PIPE, text=True, cwd=ROOT, env=one_thread(), check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_jobs(jobs: Iterable[Job], at_once: int) -> List[Run]:
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(run_job, jobs))
+
+
+def peak_memory() -> float:
+    """Peak memory of this process in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def commit() -> str:
+    """The commit that is checked out, with a mark where the code differs from it."""
+
+    def git(*args: str) -> str:
+        return subprocess.run(["git", *args], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+    changed = git("status", "--porcelain", "--", "spacy_fodl", "configs", "benchmarks", ":!benchmarks/results")
+    return git("rev-parse", "--short=12", "HEAD") + ("+changes" if changed else "")
+
+
+def processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def summary(runs: List[Run]) -> Dict[str, float]:
+    """The mean of each figure over the runs, and the deviation of those that are scores."""
+    figures = [key for key, value in runs[0].items() if isinstance(value, (int, float)) and key != "seed"]
+    means = {key: statistics.fmean(run[key] for run in runs) for key in figures}
+    if len(runs) > 1:
+        means.update({f"{key}_sd": statistics.stdev(run[key] for run in runs) for key in figures if "acc" in key})
+    return means
+
+
+def write_result(
+    task: str, system: str, description: str, data: Dict[str, str], runs: List[Run], options: Options
+) -> Path:
+    """Write the file of one system. It replaces the one of an earlier run.
+
+    task, system (str): What it is the result of; they name the file.
+    description (str): What the system is, for a reader of the tables.
+    data (Dict[str, str]): SHA-256 of the files that the figures rest on.
+    runs (List[Run]): The figures, one dict a seed or round.
+    options (Options): Where the file goes.
+    RETURNS (Path): The file.
+    """
+    result = {
+        "task": task,
+        "system": system,
+        "description": description,
+        "mean": summary(runs),
+        "runs": runs,
+        "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
+        "commit": commit(),
+        "date": datetime.date.today().isoformat(),
+        "data": data,
+        "versions": {"python": platform.python_version(), **{p: importlib.metadata.version(p) for p in PACKAGES}},
+        "processor": processor(),
+        "threads": 1,
+    }
+    path = (WORK / "quick" if options.quick else RESULTS) / task / f"{system}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
+    return path

@@ -1,0 +1,105 @@
+"""Tables from result files, between markers in README.md."""
+
+import json
+import re
+import statistics
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+from .harness import RESULTS, ROOT
+
+Results = Dict[str, Dict[str, Any]]
+
+
+def load(task: str) -> Results:
+    return {path.stem: json.loads(path.read_text(encoding="utf8")) for path in (RESULTS / task).glob("*.json")}
+
+
+def table(header: List[str], rows: List[List[str]]) -> str:
+    aligned = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [header, aligned, *rows])
+
+
+def percent(mean: Dict[str, float], key: str) -> str:
+    deviation = f" ± {100 * mean[f'{key}_sd']:.2f}" if f"{key}_sd" in mean else ""
+    return f"{100 * mean[key]:.2f}{deviation}"
+
+
+def median(result: Dict[str, Any], key: str) -> float:
+    return statistics.median(run[key] for run in result["runs"])
+
+
+def tagger_accuracy() -> str:
+    results = load("tagger")
+    rows = []
+    for system in ("fodl", "spacy", "spacy_averages", "window2", "gram3", "book"):
+        if system in results:
+            mean = results[system]["mean"]
+            numbers = [mean[key] for key in ("train_seconds", "model_mib", "peak_memory_mib")]
+            rows.append(
+                [results[system]["description"], percent(mean, "test_acc"), *(f"{number:,.0f}" for number in numbers)]
+            )
+    return table(["system", "test accuracy, %", "training, s", "model, MiB", "peak memory, MiB"], rows)
+
+
+def tagger_sweep() -> str:
+    results = load("tagger")
+    grams = {n: results[f"gram{n}"]["mean"] for n in range(1, 6) if f"gram{n}" in results}
+    rows = [["test accuracy, %", *(percent(mean, "test_acc") for mean in grams.values())]]
+    return table(["n (the word and n - 1 before it)", *map(str, grams)], rows)
+
+
+def tagger_speed() -> str:
+    results = load("tagger")
+    rows = []
+    if "speed" in results:
+        for what, title in (("words_per_second", "tagging"), ("train_words_per_second", "training")):
+            speeds = [median(results["speed"], f"{who}_{what}") for who in ("fodl", "spacy")]
+            ratio = median(results["speed"], f"{what}_ratio")
+            rows.append([f"{title}, words/s", *(f"{speed:,.0f}" for speed in speeds), f"{ratio:.2f}"])
+    if "bridge" in results:
+        times = [median(results["bridge"], f"{who}_ms") for who in ("thinc", "bare")]
+        ratio = median(results["bridge"], "ratio")
+        title = "training step of the window network in Thinc, and in bare torch, ms"
+        rows.append([title, *(f"{ms:.1f}" for ms in times), f"{ratio:.2f}"])
+    return table(["median of the rounds", "spacy-fodl", "peer", "ratio"], rows)
+
+
+def setting() -> str:
+    """On what the figures of the tagger were measured."""
+    results = load("tagger").values()
+    commits = sorted({result["commit"] for result in results})
+    one = next(iter(results))
+    versions = ", ".join(f"{name} {version}" for name, version in one["versions"].items())
+    return f"One thread of an {one['processor']}; {versions}; commit {', '.join(commits)}."
+
+
+TABLES: Dict[str, Callable[[], str]] = {
+    "tagger-accuracy": tagger_accuracy,
+    "tagger-sweep": tagger_sweep,
+    "tagger-speed": tagger_speed,
+    "tagger-setting": setting,
+}
+
+
+def rendered(text: str) -> str:
+    """A text with every table between its markers made anew."""
+    for name, make in TABLES.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        if pattern.search(text):
+            text = pattern.sub(lambda match: f"{match[1]}{make()}\n{match[2]}", text)  # noqa: B023
+    return text
+
+
+def write_tables(path: Path = ROOT / "README.md", check: bool = False) -> bool:
+    """Make the tables of a file anew.
+
+    path (Path): A Markdown file with markers.
+    check (bool): Write nothing.
+    RETURNS (bool): Whether the file differs, or did before it was written.
+    """
+    old = path.read_text(encoding="utf8")
+    new = rendered(old)
+    if new != old and not check:
+        path.write_text(new, encoding="utf8")
+    return new != old
