@@ -1,7 +1,7 @@
 """spacy fodl show: what a pipeline says of a text, as a table."""
 
 from pathlib import Path
-from typing import List, Optional
+from typing import Any, Dict, List, Optional
 
 import spacy
 import srsly
@@ -13,7 +13,8 @@ from wasabi import msg, table
 from ..errors import Errors
 from ..pipeline.tagger import FodlTagger
 
-HEADER = ("token", "tag", "probability", "next best", "meaning")
+Row = List[str]
+SCORES = ["score", "value"]
 
 
 def show(
@@ -29,40 +30,43 @@ def show(
         msg.fail(Errors.F301.format(model=model, pipes=", ".join(nlp.pipe_names) or "none"), exits=1)
     accuracies = score_rows(srsly.read_json(scores)) if scores else []
     doc = nlp(text)
-    rows = tag_rows(nlp, names[0], doc)
+    header, *rows = tag_rows(nlp, names[0], doc)
     if accuracies:
-        print(table(accuracies, header=("score", "value"), divider=True, aligns=("l", "r")))
-    print(table(rows, header=HEADER, divider=True, aligns=("l", "l", "r", "l", "l")))
+        print(table(accuracies, header=SCORES, divider=True, aligns=("l", "r")))
+    print(table(rows, header=header, divider=True))
     if output:
+        parts = [f"# {model}", markdown([SCORES, *accuracies])] if accuracies else [f"# {model}"]
+        parts += [f"> {text}", markdown([header, *rows])]
         output.parent.mkdir(parents=True, exist_ok=True)
-        parts = [f"# {model}", f"> {text}", markdown(rows, HEADER)]
-        if accuracies:
-            parts.insert(1, markdown(accuracies, ("score", "value")))
         output.write_text("\n\n".join(parts) + "\n", encoding="utf8")
         msg.good(f"Wrote {output}")
 
 
-def tag_rows(nlp: Language, name: str, doc: Doc) -> List[List[str]]:
+def tag_rows(nlp: Language, name: str, doc: Doc) -> List[Row]:
+    """A header and a row a token."""
     tagger = nlp.get_pipe(name)
     assert isinstance(tagger, FodlTagger)
+    has_pos = any(token.pos_ for token in doc)
+    rows = [["token", "tag", *(["pos"] if has_pos else []), "probability", "next best", "meaning"]]
     (probs,) = tagger.predict_proba([doc])
-    rows = []
     for token, p in zip(doc, probs):
         order = p.argsort()[::-1]
         rival = f"{tagger.labels[order[1]]} {p[order[1]]:.2f}" if len(order) > 1 else ""
-        chosen = tagger.labels.index(token.tag_) if token.tag_ in tagger.labels else order[0]
-        rows.append([token.text, token.tag_, f"{p[chosen]:.2f}", rival, spacy.explain(token.tag_) or ""])
+        chosen = tagger.labels.index(token.tag_)
+        pos = [token.pos_] if has_pos else []
+        rows.append([token.text, token.tag_, *pos, f"{p[chosen]:.2f}", rival, spacy.explain(token.tag_) or ""])
     return rows
 
 
-def score_rows(scores: dict) -> List[List[str]]:
-    named = {"token_acc": "tokenization", "tag_acc": "tags", "pos_acc": "parts of speech"}
+def score_rows(scores: Dict[str, Any]) -> List[Row]:
+    named = {"token_acc": "tokens", "tag_acc": "tags", "pos_acc": "parts of speech"}
     rows = [[title, f"{100 * scores[key]:.2f} %"] for key, title in named.items() if scores.get(key) is not None]
     if scores.get("speed"):
         rows.append(["speed", f"{scores['speed']:,.0f} words/s"])
     return rows
 
 
-def markdown(rows: List[List[str]], header: tuple) -> str:
-    lines = [list(header), ["---"] * len(header), *rows]
+def markdown(rows: List[Row]) -> str:
+    header, *body = rows
+    lines = [header, ["---"] * len(header), *body]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

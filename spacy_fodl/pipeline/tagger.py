@@ -27,9 +27,9 @@ SAMPLE_DOCS = 10
 default_model_config = """
 [model]
 @architectures = "spacy_fodl.NGramTagger.v1"
-before = 1
-after = 1
-hidden = [256]
+before = 2
+after = 2
+hidden = [512, 256]
 
 [model.tok2vec]
 @architectures = "spacy.Tok2Vec.v2"
@@ -44,7 +44,7 @@ include_static_vectors = false
 [model.tok2vec.encode]
 @architectures = "spacy.MaxoutWindowEncoder.v2"
 width = 96
-depth = 2
+depth = 1
 window_size = 1
 maxout_pieces = 3
 """

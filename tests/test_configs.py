@@ -1,0 +1,74 @@
+import pytest
+import spacy
+from spacy.tokens import DocBin
+from spacy.training import Corpus
+from spacy.training.initialize import init_nlp
+from spacy.util import load_config, registry
+from spacy.vectors import Vectors
+
+from .util import ROOT, make_examples, run
+
+CONFIGS = sorted((ROOT / "configs").glob("*.cfg"))
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """A .spacy file and a folder with vectors."""
+    folder = tmp_path_factory.mktemp("corpus")
+    nlp = spacy.blank("en")
+    DocBin(docs=[example.reference for example in make_examples(nlp)]).to_disk(folder / "train.spacy")
+    words = ["eggs", "ham", "like", "walk"]
+    nlp.vocab.vectors = Vectors(strings=nlp.vocab.strings, shape=(len(words), 5), keys=words, name="some")
+    nlp.vocab.vectors.data[:] = 0.5
+    nlp.to_disk(folder / "vectors")
+    return folder
+
+
+def overrides(corpus):
+    train = str(corpus / "train.spacy")
+    return {"paths.train": train, "paths.dev": train, "paths.vectors": str(corpus / "vectors")}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_every_config_trains_two_steps_and_loads(path, corpus, tmp_path):
+    nlp = init_nlp(load_config(path, overrides=overrides(corpus), interpolate=False))
+    optimizer = registry.resolve(nlp.config.interpolate()["training"])["optimizer"]
+    examples = list(Corpus(corpus / "train.spacy")(nlp))
+    for _ in range(2):
+        nlp.update(examples, sgd=optimizer)
+    assert nlp.evaluate(examples)
+    nlp.to_disk(tmp_path)
+    text = "I like ham"
+    assert [t.tag_ for t in spacy.load(tmp_path)(text)] == [t.tag_ for t in nlp(text)]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_every_config_is_complete(path):
+    """spaCy would fill nothing in: what the file shows is what is trained."""
+    config = load_config(path, interpolate=False)
+    nlp = spacy.util.load_model_from_config(load_config(path), auto_fill=True)
+    for section in ("nlp", "components", "training", "initialize"):
+        assert nlp.config[section] == config[section] or set(nlp.config[section]) == set(config[section])
+    for name, component in nlp.config["components"].items():
+        assert set(component) == set(config["components"][name])
+        assert set(component["model"]) == set(config["components"][name]["model"])
+
+
+def test_the_book_config_without_vectors_says_how_to_get_them(corpus):
+    config = load_config(ROOT / "configs" / "tagger_book.cfg", overrides={**overrides(corpus), "paths.vectors": None})
+    with pytest.raises(ValueError, match="F102"):
+        init_nlp(config)
+
+
+@pytest.mark.slow
+def test_spacy_train_and_evaluate_from_the_command_line(corpus, tmp_path):
+    train = corpus / "train.spacy"
+    code = f"""
+import sys, runpy
+sys.argv = ["spacy", "train", "configs/tagger.cfg", "--output", {str(tmp_path)!r}, "--paths.train", {str(train)!r},
+    "--paths.dev", {str(train)!r}, "--training.max_steps", "60", "--training.eval_frequency", "30"]
+runpy.run_module("spacy", run_name="__main__")
+"""
+    assert "Saved pipeline" in run(code)
+    nlp = spacy.load(tmp_path / "model-best")
+    assert nlp.meta["performance"]["tag_acc"] > 0.9
