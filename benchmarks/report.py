@@ -35,11 +35,11 @@ def tagger_accuracy() -> str:
     for system in ("fodl", "spacy", "spacy_averages", "window2", "gram3", "book"):
         if system in results:
             mean = results[system]["mean"]
-            numbers = [mean[key] for key in ("train_seconds", "model_mib", "peak_memory_mib")]
+            numbers = [mean[key] for key in ("model_mib", "peak_memory_mib")]
             rows.append(
                 [results[system]["description"], percent(mean, "test_acc"), *(f"{number:,.0f}" for number in numbers)]
             )
-    return table(["system", "test accuracy, %", "training, s", "model, MiB", "peak memory, MiB"], rows)
+    return table(["system", "test accuracy, %", "model, MiB", "peak memory, MiB"], rows)
 
 
 def tagger_sweep() -> str:

@@ -111,6 +111,8 @@ def compare_speed(train_path: str, rounds: int) -> Dict[str, Any]:
     for name, config in both.items():
         config["paths"].update({"train": train_path, "dev": train_path})
         pipelines[name] = init_nlp(Config(config))
+    for nlp in pipelines.values():  # What is imported or allocated at first use doesn't count.
+        training_speed(nlp, list(Corpus(train_path, limit=200)(nlp)))
     figures = []
     for _ in range(rounds):
         figure: Dict[str, float] = {}
