@@ -1,7 +1,6 @@
 """The corpora of the benchmarks, from a folder of local copies, as .spacy files in the work folder."""
 
 import gzip
-import hashlib
 import random
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
@@ -10,7 +9,7 @@ import numpy as np
 import spacy
 from spacy.tokens import Doc, DocBin
 
-from .harness import WORK
+from .harness import WORK, sha256
 
 TaggedSentence = List[Tuple[str, str]]
 
@@ -29,7 +28,7 @@ def checked(data: Path, name: str) -> Path:
     path = data / name
     if not path.is_file():
         raise SystemExit(f"{path} is missing. Name the folder that holds {name} with --data.")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = sha256(path)
     if found != SHA256[name]:
         raise SystemExit(f"{path} is another file than the benchmarks were made with: its SHA-256 is {found}.")
     return path

@@ -1,10 +1,12 @@
 """What all tasks share: jobs in processes of their own, and the files that hold their results."""
 
 import datetime
+import hashlib
 import importlib.metadata
 import json
 import os
 import platform
+import re
 import resource
 import statistics
 import subprocess
@@ -78,6 +80,16 @@ def commit() -> str:
     return git("rev-parse", "--short=12", "HEAD") + ("+changes" if changed else "")
 
 
+def command() -> str:
+    """What was typed, without the folder of the corpora: that is the machine's own."""
+    arguments = re.sub(r" --data[ =]\S+", "", " ".join(["", *sys.argv[1:]]))
+    return f"python -m benchmarks{arguments}"
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
@@ -114,7 +126,7 @@ def write_result(
         "description": description,
         "mean": summary(runs),
         "runs": runs,
-        "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
+        "command": command(),
         "commit": commit(),
         "date": datetime.date.today().isoformat(),
         "data": data,
