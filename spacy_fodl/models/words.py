@@ -164,18 +164,21 @@ def pretrained(vocab: Vocab, orths: np.ndarray, lowers: np.ndarray, ops: Ops) ->
         booleans, *shape* (words,).
     """
     table = vocab.vectors
-    keys = lowers if getattr(table, "attr", ORTH) == LOWER else orths
-    if isinstance(table, Vectors) and table.mode == Mode.default:
-        rows = ops.to_numpy(table.find(keys=keys))
-        if keys is orths:
-            rows = np.where(rows < 0, ops.to_numpy(table.find(keys=lowers)), rows)
-        known = rows >= 0
-        vectors = ops.asarray2f(table.data[ops.asarray1i(rows)])
-        vectors[ops.xp.asarray(~known)] = 0
-    else:
+    by_lower = getattr(table, "attr", ORTH) == LOWER
+    if not isinstance(table, Vectors) or table.mode != Mode.default:
         # Subword vectors and tables from other packages have a vector for every word.
-        vectors = ops.asarray2f(table.get_batch(keys)).copy()
-        known = np.ones(len(keys), dtype=bool)
+        vectors = ops.asarray2f(table.get_batch(lowers if by_lower else orths)).copy()
+        return vectors, np.ones(len(orths), dtype=bool)
+    # The table looks keys up one by one, so it is asked for each distinct word only.
+    words, first, inverse = np.unique(lowers if by_lower else orths, return_index=True, return_inverse=True)
+    rows = ops.to_numpy(table.find(keys=words))
+    if not by_lower:
+        missing = rows < 0
+        rows[missing] = ops.to_numpy(table.find(keys=lowers[first[missing]]))
+    rows = rows[inverse]
+    known = rows >= 0
+    vectors = ops.asarray2f(table.data[ops.asarray1i(rows)])
+    vectors[ops.xp.asarray(~known)] = 0
     return vectors, known
 
 

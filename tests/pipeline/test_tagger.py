@@ -253,6 +253,16 @@ def test_refuses_a_label_after_initialization(nlp):
     assert "NEW" not in tagger.labels
 
 
+# -- Bad use
+
+
+def test_tagging_before_initialize_is_spacys_e109():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_tagger")
+    with pytest.raises(ValueError, match="E109.*fodl_tagger"):
+        nlp(TEXT)
+
+
 # -- Bad training data
 
 
