@@ -14,7 +14,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 ROOT = Path(__file__).parent.parent
 WORK = Path(__file__).parent / "work"
@@ -59,9 +59,17 @@ def run_job(job: Job) -> Run:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def run_jobs(jobs: Iterable[Job], at_once: int) -> List[Run]:
+def run_jobs(jobs: Dict[str, List[Job]], at_once: int) -> Iterator[Tuple[str, List[Run]]]:
+    """Run the jobs of several systems, in order.
+
+    jobs (Dict[str, List[Job]]): The jobs of each system.
+    at_once (int): How many run at the same time.
+    YIELDS (Tuple[str, List[Run]]): A system and the figures of its jobs, as soon as there are all.
+    """
     with ThreadPoolExecutor(at_once) as pool:
-        return list(pool.map(run_job, jobs))
+        running = {system: [pool.submit(run_job, job) for job in its] for system, its in jobs.items()}
+        for system, its in running.items():
+            yield system, [job.result() for job in its]
 
 
 def peak_memory() -> float:

@@ -18,7 +18,7 @@ from spacy_fodl.layers import TorchLayer
 from spacy_fodl.modules.ngram import NGramEncoder
 
 from .data import checksums, conll2000, glove
-from .harness import ROOT, WORK, Options, run_jobs, write_result
+from .harness import ROOT, WORK, Options, run_job, run_jobs, write_result
 from .training import tagging_speed, train_and_test
 
 TASK = "tagger"
@@ -84,17 +84,31 @@ def run(options: Options) -> None:
     paths = conll2000(options.data, folder, limit=300 if options.quick else None)
     splits = {f"{split}_path": str(path) for split, path in paths.items()}
     sums = checksums(options.data, DATA)
-    for system in options.systems or [*SYSTEMS, *COMPARISONS]:
-        if system in SYSTEMS:
-            description = SYSTEMS[system][0]
-            job = {"function": "train_tagger", "system": system, "max_epochs": 1 if options.quick else EPOCHS, **splits}
-            runs = run_jobs([{**job, "module": __name__, "seed": seed} for seed in options.seeds], options.at_once)
-        else:
+    wanted = options.systems or [*SYSTEMS, *COMPARISONS]
+    epochs = 1 if options.quick else EPOCHS
+    rounds = 2 if options.quick else ROUNDS
+    trainings = {
+        system: [
+            {
+                "module": __name__,
+                "function": "train_tagger",
+                "system": system,
+                "seed": seed,
+                "max_epochs": epochs,
+                **splits,
+            }
+            for seed in options.seeds
+        ]
+        for system in wanted
+        if system in SYSTEMS
+    }
+    for system, runs in run_jobs(trainings, options.at_once):
+        print(write_result(TASK, system, SYSTEMS[system][0], sums, runs, options), flush=True)
+    for system in wanted:
+        if system in COMPARISONS:
             description, function = COMPARISONS[system]
-            job = {"function": function, "train_path": splits["train_path"], "rounds": 2 if options.quick else ROUNDS}
-            (figures,) = run_jobs([{**job, "module": __name__}], at_once=1)
-            runs = figures["rounds"]
-        print(write_result(TASK, system, description, sums, runs, options), flush=True)
+            job = {"module": __name__, "function": function, "train_path": splits["train_path"], "rounds": rounds}
+            print(write_result(TASK, system, description, sums, run_job(job)["rounds"], options), flush=True)
 
 
 def train_tagger(system: str, **settings: Any) -> Dict[str, Any]:
