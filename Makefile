@@ -27,6 +27,7 @@ gpu-check: $(VENV)/installed-dev
 wheel: $(VENV)/installed-dev
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist
+	rm -rf build *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,17 +1,16 @@
 """The corpora of the benchmarks, from a folder of local copies, as .spacy files in the work folder."""
 
-import gzip
 import random
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional
 
 import numpy as np
 import spacy
 from spacy.tokens import Doc, DocBin
 
-from .harness import WORK, sha256
+from spacy_fodl.training.conll2000 import make_conll2000_corpus_v1
 
-TaggedSentence = List[Tuple[str, str]]
+from .harness import WORK, sha256
 
 # The part of CoNLL-2000's training set that serves as development set: sentences drawn with this seed.
 DEV_SEED = 0
@@ -34,15 +33,7 @@ def checked(data: Path, name: str) -> Path:
     return path
 
 
-def read_conll2000(path: Path) -> List[TaggedSentence]:
-    with gzip.open(path, "rt", encoding="utf8") as file:
-        blocks = file.read().strip().split("\n\n")
-    return [[(word, tag) for word, tag, _ in map(str.split, block.split("\n"))] for block in blocks]
-
-
-def save(sentences: List[TaggedSentence], path: Path) -> None:
-    nlp = spacy.blank("en")
-    docs = (Doc(nlp.vocab, words=[w for w, _ in s], tags=[t for _, t in s]) for s in sentences)
+def save(docs: List[Doc], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     DocBin(attrs=["ORTH", "SPACY", "TAG"], docs=docs).to_disk(path)
 
@@ -55,18 +46,24 @@ def conll2000(data: Path, output: Path, limit: Optional[int] = None) -> Dict[str
     limit (Optional[int]): Sentences of each split; None for all.
     RETURNS (Dict[str, Path]): The files by split.
     """
-    published = read_conll2000(checked(data, "conll2000/train.txt.gz"))
+    nlp = spacy.blank("en")
+
+    def read(name: str) -> List[Doc]:
+        reader = make_conll2000_corpus_v1(checked(data, name))
+        return [example.reference for example in reader(nlp)]
+
+    published = read("conll2000/train.txt.gz")
     order = list(range(len(published)))
     random.Random(DEV_SEED).shuffle(order)
     dev = set(order[:DEV_SENTENCES])
     splits = {
-        "train": [s for i, s in enumerate(published) if i not in dev],
-        "dev": [s for i, s in enumerate(published) if i in dev],
-        "test": read_conll2000(checked(data, "conll2000/test.txt.gz")),
+        "train": [doc for i, doc in enumerate(published) if i not in dev],
+        "dev": [doc for i, doc in enumerate(published) if i in dev],
+        "test": read("conll2000/test.txt.gz"),
     }
     paths = {split: output / f"{split}.spacy" for split in splits}
-    for split, sentences in splits.items():
-        save(sentences[:limit], paths[split])
+    for split, docs in splits.items():
+        save(docs[:limit], paths[split])
     return paths
 
 

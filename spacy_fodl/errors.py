@@ -87,3 +87,12 @@ class Errors(metaclass=ErrorsWithCodes):
 
     # Command line (F3xx)
     F301 = "{model} has no fodl_tagger to show. Its components: {pipes}."
+    F302 = "--target names the file with the translations: parallel text needs it, no other format takes it."
+
+    # Files (F4xx)
+    F401 = "{path} is not there, or not a file. Check the path in the config or on the command line."
+    F402 = "{path} breaks off after line {number}: {reason}. Get the file again."
+    F403 = "Line {number} of {path} can't be read: {reason}."
+    F404 = "{source} has {n_source} lines and {target} has {n_target}: they don't belong together line by line."
+    F405 = "{path} has no folder '{label}' with .txt files. Expected: a folder for each of the labels {labels}."
+    F406 = "{path} is another file than expected: its SHA-256 is {found}, not {expected}. Get it again."

@@ -1,8 +1,13 @@
+import hashlib
 import json
 import subprocess
 import sys
 
 import pytest
+import spacy
+from spacy.tokens import DocBin
+
+from spacy_fodl.training.parallel import add_target_extension
 
 from .util import trained_tagger
 
@@ -35,8 +40,6 @@ def test_show_prints_a_table_and_writes_a_report(model, tmp_path):
 
 
 def test_show_without_a_tagger(tmp_path):
-    import spacy
-
     spacy.blank("en").to_disk(tmp_path)
     done = spacy_fodl("show", str(tmp_path), "a")
     assert done.returncode == 1
@@ -45,3 +48,57 @@ def test_show_without_a_tagger(tmp_path):
 
 def test_show_of_an_empty_text(model):
     assert spacy_fodl("show", model, "").returncode == 0
+
+
+# -- convert
+
+
+def test_convert_every_format(tmp_path):
+    add_target_extension()
+    inputs = {
+        "conllu": "1\tGo\tgo\tVERB\tVB\t_\t0\troot\t_\t_\n",
+        "conll2000": "Go VB B-VP\n",
+        "reviews": "pos\t1\tGo\n",
+        "parallel": "Go\n",
+        "text": "Go\n",
+    }
+    for format, text in inputs.items():
+        source = tmp_path / format
+        source.write_text(text)
+        output = tmp_path / "new" / f"{format}.spacy"
+        more = ["--target", str(source)] if format == "parallel" else []
+        done = spacy_fodl("convert", format, str(source), str(output), *more)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (doc,) = DocBin().from_disk(output).get_docs(spacy.blank("en").vocab)
+        assert doc[0].text == "Go"
+        if format == "parallel":
+            assert doc._.fodl_target == "Go"
+
+
+def test_convert_checks_sha256(tmp_path):
+    (tmp_path / "a.txt").write_text("Go\n")
+    output = tmp_path / "a.spacy"
+    good = hashlib.sha256(b"Go\n").hexdigest()
+    done = spacy_fodl("convert", "text", str(tmp_path / "a.txt"), str(output), "--sha256", "0" * 64)
+    assert done.returncode == 1
+    assert "F406" in done.stdout + done.stderr
+    assert not output.exists()
+    assert spacy_fodl("convert", "text", str(tmp_path / "a.txt"), str(output), "--sha256", good).returncode == 0
+
+
+def test_convert_of_a_broken_file_leaves_nothing_behind(tmp_path):
+    (tmp_path / "a").write_text("Go VB B-VP\nbroken\n")
+    done = spacy_fodl("convert", "conll2000", str(tmp_path / "a"), str(tmp_path / "out" / "a.spacy"))
+    assert done.returncode == 1
+    assert "F403" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("arguments", [["parallel"], ["text", "--target", "x"]])
+def test_convert_wants_a_target_for_parallel_text_only(tmp_path, arguments):
+    (tmp_path / "a").write_text("Go\n")
+    format, *more = arguments
+    done = spacy_fodl("convert", format, str(tmp_path / "a"), str(tmp_path / "a.spacy"), *more)
+    assert done.returncode == 1
+    assert "F302" in done.stdout + done.stderr

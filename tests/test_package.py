@@ -1,5 +1,6 @@
 """The wheel works where nothing of the source is."""
 
+import shutil
 import subprocess
 import sys
 import venv
@@ -34,7 +35,13 @@ def call(*command, cwd=None):
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dist")
-    call(sys.executable, "-m", "build", "--outdir", folder, ROOT)
+    # In a copy: a build leaves metadata in the source folder, which would go stale there and hide the installed ones.
+    source = tmp_path_factory.mktemp("source") / "checkout"
+    source.mkdir()
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    shutil.copytree(ROOT / "spacy_fodl", source / "spacy_fodl", ignore=shutil.ignore_patterns("__pycache__"))
+    call(sys.executable, "-m", "build", "--outdir", folder, source)
     return folder
 
 

@@ -1,0 +1,97 @@
+"""spacy fodl convert: corpora to .spacy files."""
+
+import hashlib
+import os
+from enum import Enum
+from pathlib import Path
+from typing import Callable, Iterable, Optional
+
+import spacy
+import typer
+from spacy.language import Language
+from spacy.tokens import DocBin
+from spacy.training import Example
+from wasabi import msg
+
+from ..errors import Errors
+from ..training.conll2000 import make_conll2000_corpus_v1
+from ..training.conllu import make_conllu_corpus_v1
+from ..training.parallel import make_parallel_corpus_v1
+from ..training.reviews import make_review_corpus_v1
+from ..training.running_text import make_text_corpus_v1
+
+Reader = Callable[[Language], Iterable[Example]]
+
+
+class Format(str, Enum):
+    conllu = "conllu"
+    conll2000 = "conll2000"
+    reviews = "reviews"
+    parallel = "parallel"
+    text = "text"
+
+
+def convert(
+    format: Format = typer.Argument(..., help="What the input is"),
+    source: Path = typer.Argument(..., help="The file, plain or .gz; for reviews also a folder of folders"),
+    output: Path = typer.Argument(..., help="The .spacy file to write"),
+    target: Optional[Path] = typer.Option(None, help="For parallel text: the file with the translations"),
+    n_sents: int = typer.Option(
+        1, help="Sentences a document (conllu, conll2000); 0 keeps the documents of a treebank"
+    ),
+    limit: int = typer.Option(0, help="Documents to convert; 0 for all"),
+    lang: str = typer.Option("en", help="Whose tokenizer reads running text"),
+    sha256: Optional[str] = typer.Option(None, help="Fail unless the file has this SHA-256"),
+    target_sha256: Optional[str] = typer.Option(None, help="The same for the file with the translations"),
+) -> None:
+    """Convert a treebank (conllu), the CoNLL-2000 shared task (conll2000), labelled texts (reviews: folders as in the
+    Large Movie Review Dataset, or lines of label, id and text), parallel text or running text (a sentence a line) to a
+    .spacy file, and check the file that it comes from."""
+    if (target is None) == (format is Format.parallel):
+        msg.fail(Errors.F302, exits=1)
+    try:
+        check_sha256(source, sha256)
+        if target is not None:
+            check_sha256(target, target_sha256)
+        count = save(make_reader(format, source, target, n_sents, limit), lang, output)
+    except ValueError as e:
+        msg.fail(str(e), exits=1)
+    msg.good(f"Wrote {count} documents to {output}")
+
+
+def make_reader(format: Format, source: Path, target: Optional[Path], n_sents: int, limit: int) -> Reader:
+    if format is Format.conllu:
+        return make_conllu_corpus_v1(source, n_sents=n_sents, limit=limit)
+    if format is Format.conll2000:
+        return make_conll2000_corpus_v1(source, n_sents=n_sents, limit=limit)
+    if format is Format.reviews:
+        return make_review_corpus_v1(source, limit=limit)
+    if format is Format.text:
+        return make_text_corpus_v1(source, limit=limit)
+    assert target is not None
+    return make_parallel_corpus_v1(source, target, limit=limit)
+
+
+def save(reader: Reader, lang: str, output: Path) -> int:
+    """Write the gold documents of a reader; the file appears when it is complete.
+
+    RETURNS (int): How many there were.
+    """
+    docs = DocBin(store_user_data=True)
+    for example in reader(spacy.blank(lang)):
+        docs.add(example.reference)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    part = output.with_name(f".{output.name}.part")
+    docs.to_disk(part)
+    os.replace(part, output)
+    return len(docs)
+
+
+def check_sha256(path: Path, expected: Optional[str]) -> None:
+    if expected is None:
+        return
+    if not path.is_file():
+        raise ValueError(Errors.F401.format(path=path))
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != expected.lower():
+        raise ValueError(Errors.F406.format(path=path, found=found, expected=expected))

@@ -1,0 +1,109 @@
+"""CoNLL-U treebanks with their own tokens (universaldependencies.org/format.html)."""
+
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Tuple, Union, cast
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from .files import Line, blocks, wrong_line
+
+Columns = Dict[str, List[Any]]
+COLUMNS = 10
+
+
+def make_conllu_corpus_v1(
+    path: Union[str, Path], n_sents: int = 1, sent_starts: bool = True, limit: int = 0
+) -> Callable[[Language], Iterator[Example]]:
+    """Read a treebank with its gold tokens, as a stream. Multiword tokens are read as the words that they consist of,
+    empty nodes are left out, and the relation of a root is spaCy's "ROOT".
+
+    path (Union[str, Path]): The .conllu file, plain or .gz.
+    n_sents (int): Sentences a document. A document never goes beyond a "# newdoc" line; 0 keeps the documents of the
+        treebank whole.
+    sent_starts (bool): Whether the components are given the sentence bounds. The gold document has them in any case.
+    limit (int): Documents to read; 0 for all.
+    RETURNS (Callable[[Language], Iterator[Example]]): The reader.
+    """
+
+    def read(nlp: Language) -> Iterator[Example]:
+        for i, sentences in enumerate(documents(path, n_sents)):
+            if limit and i >= limit:
+                return
+            columns = joined(sentences)
+            given = columns["sent_starts"] if sent_starts else None
+            predicted = Doc(nlp.vocab, words=columns["words"], spaces=columns["spaces"], sent_starts=given)
+            yield Example(predicted, Doc(nlp.vocab, **cast(Any, columns)))
+
+    return read
+
+
+def documents(path: Union[str, Path], n_sents: int) -> Iterator[List[Columns]]:
+    document: List[Columns] = []
+    for block in blocks(path):
+        starts_new = any(line.startswith("# newdoc") for _, line in block)
+        if document and (starts_new or len(document) == n_sents):
+            yield document
+            document = []
+        rows = [(number, line) for number, line in block if not line.startswith("#")]
+        if rows:
+            document.append(sentence(path, rows))
+    if document:
+        yield document
+
+
+def sentence(path: Union[str, Path], rows: List[Line]) -> Columns:
+    """The columns of one sentence as the arguments of Doc, heads as indices into the sentence."""
+    columns: Columns = {name: [] for name in ("words", "spaces", "lemmas", "pos", "tags", "morphs", "heads", "deps")}
+    pending: Tuple[int, bool] = (0, True)  # The last word of the current multiword token, and whether a space follows.
+    for number, line in rows:
+        fields = line.split("\t")
+        if len(fields) != COLUMNS:
+            raise wrong_line(path, number, f"it has {len(fields)} columns instead of {COLUMNS}, separated by tabs")
+        id_, form, lemma, upos, xpos, feats, head, deprel, _, misc = fields
+        space = "SpaceAfter=No" not in misc.split("|")
+        if "." in id_:
+            continue
+        if "-" in id_:
+            pending = (int(id_.split("-")[1]), space)
+            continue
+        position = len(columns["words"])
+        if id_ != str(position + 1):
+            raise wrong_line(path, number, f"word {position + 1} of the sentence has the id '{id_}'")
+        if head != "_" and not (head.isdigit() and int(head) <= len(rows)):
+            raise wrong_line(path, number, f"'{head}' is no head in a sentence of {len(rows)} lines")
+        last, space_after_all = pending
+        if position + 1 <= last:
+            space = space_after_all if position + 1 == last else False
+        is_root = head in ("0", "_")
+        columns["words"].append(form)
+        columns["spaces"].append(space)
+        columns["lemmas"].append("" if lemma == "_" and form != "_" else lemma)
+        columns["pos"].append("" if upos == "_" else upos)
+        columns["tags"].append("" if xpos == "_" else xpos)
+        columns["morphs"].append("" if feats == "_" else feats)
+        columns["heads"].append(position if is_root else int(head) - 1)
+        columns["deps"].append("" if "_" in (head, deprel) else "ROOT" if head == "0" else deprel)
+    n = len(columns["words"])
+    for (number, _), head in zip(words_only(rows), columns["heads"]):
+        if head >= n:
+            raise wrong_line(path, number, f"its head {head + 1} is outside the sentence of {n} words")
+    return columns
+
+
+def words_only(rows: List[Line]) -> List[Line]:
+    return [(number, line) for number, line in rows if line.split("\t", 1)[0].isdigit()]
+
+
+def joined(sentences: List[Columns]) -> Columns:
+    """Several sentences as the arguments of one Doc."""
+    columns: Columns = {name: [] for name in [*sentences[0], "sent_starts"]}
+    for one in sentences:
+        offset = len(columns["words"])
+        columns["sent_starts"] += [True] + [False] * (len(one["words"]) - 1)
+        columns["heads"] += [head + offset for head in one["heads"]]
+        for name, values in one.items():
+            if name != "heads":
+                columns[name] += values
+    return columns

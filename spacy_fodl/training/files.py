@@ -1,0 +1,53 @@
+"""Text files, plain or gzipped, line by line, with errors that name the line."""
+
+import gzip
+from pathlib import Path
+from typing import Iterator, List, Tuple, Union
+
+from ..errors import Errors
+
+Line = Tuple[int, str]
+
+
+def numbered_lines(path: Union[str, Path]) -> Iterator[Line]:
+    """The lines of a UTF-8 file, without line ends, counted from 1. Nothing but the current line is kept.
+
+    path (Union[str, Path]): The file; one whose name ends in .gz is unpacked on the way.
+    YIELDS (Tuple[int, str]): Number and text of each line.
+    RAISES (ValueError): If the file is missing, not UTF-8, or a broken gzip file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(Errors.F401.format(path=path))
+    number = 0
+    try:
+        # A line ends at LF and nowhere else: texts may hold other characters that Python takes for line ends.
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            for raw in file:
+                number += 1
+                yield number, raw.decode("utf-8-sig" if number == 1 else "utf8").rstrip("\r\n")
+    except UnicodeDecodeError as e:
+        raise wrong_line(path, number, f"it is not UTF-8 ({e.reason})") from e
+    except (EOFError, gzip.BadGzipFile) as e:
+        raise ValueError(Errors.F402.format(path=path, number=number, reason=e)) from e
+
+
+def blocks(path: Union[str, Path]) -> Iterator[List[Line]]:
+    """The runs of lines that empty lines separate.
+
+    path (Union[str, Path]): The file, as for numbered_lines.
+    YIELDS (List[Tuple[int, str]]): Numbers and texts of the lines of a block.
+    """
+    block: List[Line] = []
+    for number, line in numbered_lines(path):
+        if line.strip():
+            block.append((number, line))
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def wrong_line(path: Union[str, Path], number: int, reason: str) -> ValueError:
+    return ValueError(Errors.F403.format(path=path, number=number, reason=reason))

@@ -1,0 +1,53 @@
+"""Labelled texts: the folders of the Large Movie Review Dataset, or a file with a text a line."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Callable, Iterator, List, Tuple, Union
+
+from spacy.language import Language
+from spacy.training import Example
+
+from ..errors import Errors
+from .files import numbered_lines, wrong_line
+
+
+def make_review_corpus_v1(
+    path: Union[str, Path], labels: List[str] = ["pos", "neg"], replace_breaks: bool = True, limit: int = 0
+) -> Callable[[Language], Iterator[Example]]:
+    """Read texts that have one label each (Maas et al. 2011, "Learning Word Vectors for Sentiment Analysis"). Read as a
+    stream.
+
+    path (Union[str, Path]): A folder that holds a folder of .txt files for each label, as upstream publishes them; or a
+        file, plain or .gz, of lines `label<TAB>id<TAB>text`.
+    labels (List[str]): The labels.
+    replace_breaks (bool): Whether a space takes the place of the markup `<br />`.
+    limit (int): Texts to read; 0 for all.
+    RETURNS (Callable[[Language], Iterator[Example]]): The reader. Gold documents have doc.cats with every label.
+    """
+
+    def read(nlp: Language) -> Iterator[Example]:
+        texts = from_folders(Path(path), labels) if Path(path).is_dir() else from_lines(path, labels)
+        for label, text in islice(texts, limit or None):
+            doc = nlp.make_doc(text.replace("<br />", " ") if replace_breaks else text)
+            yield Example.from_dict(doc, {"cats": {name: float(name == label) for name in labels}})
+
+    return read
+
+
+def from_lines(path: Union[str, Path], labels: List[str]) -> Iterator[Tuple[str, str]]:
+    for number, line in numbered_lines(path):
+        label, *rest = line.split("\t", 2)
+        if len(rest) != 2:
+            raise wrong_line(path, number, "expected label, id and text, separated by tabs")
+        if label not in labels:
+            raise wrong_line(path, number, f"its label '{label}' is none of {', '.join(labels)}")
+        yield label, rest[1]
+
+
+def from_folders(path: Path, labels: List[str]) -> Iterator[Tuple[str, str]]:
+    for label in labels:
+        files = sorted((path / label).glob("*.txt"))
+        if not files:
+            raise ValueError(Errors.F405.format(path=path, label=label, labels=", ".join(labels)))
+        for file in files:
+            yield label, " ".join(line for _, line in numbered_lines(file))
