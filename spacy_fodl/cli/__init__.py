@@ -5,12 +5,14 @@ from typer import Typer
 
 from .convert import convert
 from .show import show
+from .vectors import vectors
 
 fodl_cli = Typer(
     name="fodl", help="Data for spacy-fodl components, and a look into their pipelines.", no_args_is_help=True
 )
 fodl_cli.command("convert")(convert)
 fodl_cli.command("show")(show)
+fodl_cli.command("vectors")(vectors)
 app.add_typer(fodl_cli, name="fodl")
 
 
