@@ -78,5 +78,10 @@ def glove() -> Path:
     return folder
 
 
+def glove_checksum() -> Dict[str, str]:
+    """SHA-256 of the table of vectors that glove() made."""
+    return {"glove_6B_50d": sha256(glove() / "vocab" / "vectors")}
+
+
 def checksums(data: Path, names: List[str]) -> Dict[str, str]:
     return {name: SHA256[name] for name in names if checked(data, name)}

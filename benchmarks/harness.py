@@ -19,6 +19,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 ROOT = Path(__file__).parent.parent
 WORK = Path(__file__).parent / "work"
 RESULTS = Path(__file__).parent / "results"
+SETTINGS = ("seed", "max_epochs")
 PACKAGES = ["spacy", "thinc", "torch", "numpy", "safetensors"]
 
 Job = Dict[str, Any]
@@ -109,7 +110,7 @@ def processor() -> str:
 
 def summary(runs: List[Run]) -> Dict[str, float]:
     """The mean of each figure over the runs, and the deviation of those that are scores."""
-    figures = [key for key, value in runs[0].items() if isinstance(value, (int, float)) and key != "seed"]
+    figures = [key for key, value in runs[0].items() if isinstance(value, (int, float)) and key not in SETTINGS]
     means = {key: statistics.fmean(run[key] for run in runs) for key in figures}
     if len(runs) > 1:
         means.update({f"{key}_sd": statistics.stdev(run[key] for run in runs) for key in figures if "acc" in key})
@@ -140,7 +141,9 @@ def write_result(
         "data": data,
         "versions": {"python": platform.python_version(), **{p: importlib.metadata.version(p) for p in PACKAGES}},
         "processor": processor(),
+        "cores": os.cpu_count(),
         "threads": 1,
+        "jobs_at_once": options.at_once,
     }
     path = (WORK / "quick" if options.quick else RESULTS) / task / f"{system}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

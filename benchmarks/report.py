@@ -65,20 +65,37 @@ def tagger_speed() -> str:
     return table(["median of the rounds", "spacy-fodl", "peer", "ratio"], rows)
 
 
-def setting() -> str:
+def tagger_setting() -> str:
     """On what the figures of the tagger were measured."""
-    results = load("tagger").values()
-    commits = sorted({result["commit"] for result in results})
-    one = next(iter(results))
-    versions = ", ".join(f"{name} {version}" for name, version in one["versions"].items())
-    return f"One thread of an {one['processor']}; {versions}; commit {', '.join(commits)}."
+    results = load("tagger")
+    if not results:
+        return "Not measured yet."
+    trained = [result for system, result in results.items() if system not in ("speed", "bridge")]
+    seeds = sorted({len(result["runs"]) for result in trained})
+    epochs = sorted({run["max_epochs"] for result in trained for run in result["runs"]})
+    parts = [
+        f"Means over {one_of(seeds, 'numbers of seeds')} seeds ± standard deviation, {one_of(epochs, 'epochs')} epochs",
+        f"one thread of an {one_of([result['processor'] for result in results.values()], 'processors')}",
+        one_of(
+            [", ".join(f"{k} {v}" for k, v in result["versions"].items()) for result in results.values()], "versions"
+        ),
+        f"commits {', '.join(sorted({result['commit'] for result in results.values()}))}",
+    ]
+    return "; ".join(parts) + "."
+
+
+def one_of(values: List[Any], what: str) -> Any:
+    """The value that all files share. Figures of different settings don't belong into one table."""
+    if len(set(values)) != 1:
+        raise SystemExit(f"The result files differ in their {what}: {sorted(set(values))}. Run the benchmark again.")
+    return values[0]
 
 
 TABLES: Dict[str, Callable[[], str]] = {
     "tagger-accuracy": tagger_accuracy,
     "tagger-sweep": tagger_sweep,
     "tagger-speed": tagger_speed,
-    "tagger-setting": setting,
+    "tagger-setting": tagger_setting,
 }
 
 

@@ -60,6 +60,7 @@ def train_and_test(
     test = best.evaluate(examples)
     return {
         "seed": seed,
+        "max_epochs": max_epochs,
         "dev_acc": dev["tag_acc"],
         "test_acc": test["tag_acc"],
         "train_words_per_second": round(words * max_epochs / seconds),

@@ -46,6 +46,8 @@ class Errors(metaclass=ErrorsWithCodes):
         "The model of '{component}' doesn't fit its config: {reason} Load it with the config.cfg that was saved "
         "beside it, unless the file was damaged: then restore it from a backup."
     )
+    F012 = "{path} is damaged: it should hold the SHA-256 of the files of '{component}'. Copy the whole folder again."
+    F011 = "The torch layer '{name}' gave an output of shape {found} instead of {expected}: its module is wrong."
 
     # Architectures (F1xx)
     F101 = "{argument} = {value} in {architecture} is not usable: {expected}."
@@ -66,13 +68,13 @@ class Errors(metaclass=ErrorsWithCodes):
 
     # Components (F2xx)
     F201 = (
-        "'{component}' found no {what} in the {n} training examples. Check the path of the training corpus and "
-        "that its documents are annotated: 'python -m spacy debug data' shows what it holds."
+        "'{component}' found no {what} in the {n} training examples. Check the path of the training corpus and that "
+        "its documents are annotated: DocBin().from_disk(path).get_docs(nlp.vocab) shows what a .spacy file holds."
     )
     F202 = "The labels of '{component}' must be a list of strings, but {value!r} is of type {type}. {hint}"
     F203 = (
-        "'{component}' can't take the label '{label}' any more: its output layer was initialized with {n} labels."
-        " Give all labels to nlp.initialize, or in [initialize.components.{component}.labels], and train again."
+        "'{component}' can't take the labels {labels} any more: its output layer was made for the {n} that it has. To "
+        "train with other labels add a new component to a new pipeline, and give it all labels when it is initialized."
     )
     F204 = (
         "The training data holds the label '{label}' (in \"{text}\"), which '{component}' was not initialized with."
@@ -84,6 +86,15 @@ class Errors(metaclass=ErrorsWithCodes):
         "and '{label}' doesn't. Leave the labels out to have them collected, or make them with 'python -m spacy "
         "init labels'."
     )
+    F206 = (
+        "'{component}' was trained with set_pos = {found}, the config says set_pos = {expected}. Load it with the "
+        "config.cfg that was saved beside it."
+    )
+    F207 = (
+        "The model of '{component}' has nO = {found} outputs, but there are {expected} labels. Leave nO out of the "
+        "config: it is inferred. A component that is initialized already keeps its labels."
+    )
+    F208 = "{argument} = {value} of '{component}' is not usable: {expected}."
 
     # Command line (F3xx)
     F301 = "{model} has no fodl_tagger to show. Its components: {pipes}."

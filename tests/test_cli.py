@@ -46,6 +46,16 @@ def test_show_without_a_tagger(tmp_path):
     assert "F301" in done.stdout + done.stderr
 
 
+def test_show_of_a_tag_that_a_later_component_set(tmp_path):
+    nlp = trained_tagger(steps=20)
+    nlp.add_pipe("attribute_ruler").add([[{"ORTH": "ham"}]], {"TAG": "FOOD"})
+    nlp.to_disk(tmp_path)
+    done = spacy_fodl("show", str(tmp_path), "I like\nham")
+    assert done.returncode == 0, done.stderr
+    (row,) = [line.split() for line in done.stdout.splitlines() if line.startswith("ham")]
+    assert row[:3] == ["ham", "FOOD", "-"]
+
+
 def test_show_of_an_empty_text(model):
     assert spacy_fodl("show", model, "").returncode == 0
 

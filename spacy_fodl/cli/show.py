@@ -52,9 +52,10 @@ def tag_rows(nlp: Language, name: str, doc: Doc) -> List[Row]:
     for token, p in zip(doc, probs):
         order = p.argsort()[::-1]
         rival = f"{tagger.labels[order[1]]} {p[order[1]]:.2f}" if len(order) > 1 else ""
-        chosen = tagger.labels.index(token.tag_)
+        # A later component may have set another tag.
+        chosen = f"{p[tagger.labels.index(token.tag_)]:.2f}" if token.tag_ in tagger.labels else "-"
         pos = [token.pos_] if has_pos else []
-        rows.append([token.text, token.tag_, *pos, f"{p[chosen]:.2f}", rival, spacy.explain(token.tag_) or ""])
+        rows.append([token.text.replace("\n", "⏎"), token.tag_, *pos, chosen, rival, spacy.explain(token.tag_) or ""])
     return rows
 
 

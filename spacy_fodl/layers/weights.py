@@ -44,7 +44,11 @@ def parse_weights(data: bytes) -> Tuple[Dict[str, Any], Dict[str, Tensor]]:
         raise ValueError(f"it is not a complete safetensors file ({e})") from e
     # The layout of the format: a little-endian length of 8 bytes, then that many bytes of JSON, then the tensors.
     length = int.from_bytes(data[:8], "little")
-    metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+    metadata = json.loads(data[8 : 8 + length]).get("__metadata__") or {}
     if HEADER not in metadata:
         raise ValueError(f"it has no '{HEADER}' entry in its metadata, so it was not written by spacy-fodl")
-    return json.loads(metadata[HEADER]), tensors
+    header = json.loads(metadata[HEADER])
+    kinds = {"format": int, "module": str, "arguments": dict}
+    if not isinstance(header, dict) or not all(isinstance(header.get(key), kind) for key, kind in kinds.items()):
+        raise ValueError(f"its header is damaged: {metadata[HEADER][:80]}")
+    return header, tensors

@@ -1,6 +1,6 @@
 """The neural n-gram tagger."""
 
-from typing import List, Literal, Optional, cast
+from typing import Any, List, Literal, Optional, cast
 
 from spacy.tokens import Doc
 from thinc.api import Model, Softmax_v2, chain, with_array, zero_init
@@ -36,15 +36,14 @@ def build_ngram_tagger_v1(
     normalize (bool): Whether the scores of prediction are probabilities; tagging needs only their order.
     nO (Optional[int]): Number of tags; None to infer it from the data.
     RETURNS (Model[List[Doc], List[Floats2d]]): The model; scores of *shape* (tokens, nO) a document.
-    RAISES (ValueError): If before or after is negative, hidden is empty, or a width is not positive.
+    RAISES (ValueError): If a number is out of its range or hidden is empty.
     """
-    arch = "spacy_fodl.NGramTagger.v1"
-    for name, value in (("before", before), ("after", after)):
-        if value < 0:
-            raise ValueError(Errors.F101.format(argument=name, value=value, architecture=arch, expected="0 or more"))
-    if not hidden or min(hidden) < 1:
-        expected = "a list of one or more positive widths"
-        raise ValueError(Errors.F101.format(argument="hidden", value=hidden, architecture=arch, expected=expected))
+    at_least = "0 or more"
+    check("before", before, before >= 0, at_least)
+    check("after", after, after >= 0, at_least)
+    check("hidden", hidden, bool(hidden) and min(hidden) > 0, "a list of one or more positive widths")
+    check("dropout", dropout, dropout is None or 0 <= dropout < 1, "null, or 0 or more and below 1")
+    check("grad_clip", grad_clip, grad_clip >= 0, at_least)
     ngram = TorchLayer(
         NGramEncoder,
         nI=tok2vec.maybe_get_dim("nO"),
@@ -61,3 +60,11 @@ def build_ngram_tagger_v1(
     model.set_ref("softmax", softmax)
     model.set_ref("output_layer", softmax)
     return model
+
+
+def check(argument: str, value: Any, is_good: bool, expected: str) -> None:
+    if not is_good:
+        architecture = "spacy_fodl.NGramTagger.v1"
+        raise ValueError(
+            Errors.F101.format(argument=argument, value=value, architecture=architecture, expected=expected)
+        )

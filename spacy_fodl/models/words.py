@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any, Callable, Dict, Iterable, List, Literal, Optional, Tuple, cast
 
 import numpy as np
-from spacy.attrs import LOWER, NORM, ORTH
+from spacy.attrs import LOWER, ORTH
 from spacy.tokens import Doc
 from spacy.vectors import Mode, Vectors
 from spacy.vocab import Vocab
@@ -16,10 +16,9 @@ from thinc.api import Embed, Model, Ops, chain, ragged2list, with_array
 from thinc.types import Floats1d, Floats2d, Ints1d, Ragged
 
 from ..errors import Errors
+from ..layers import Free, Kept, flatten
 
 DocsToVectors = Model[List[Doc], List[Floats2d]]
-
-KEYS = {"ORTH": ORTH, "LOWER": LOWER, "NORM": NORM}
 
 # An embedding that learns its words carries this attribute: a function (node, counts) that takes them over.
 LEARN = "learn_words"
@@ -34,17 +33,17 @@ def learn_words(model: Model, docs: Iterable[Doc]) -> None:
     """
     learners = [node for node in model.walk() if LEARN in node.attrs]
     if learners:
-        counts: Dict[int, Counter] = {node.attrs["key"]: Counter() for node in learners}
+        counts: Dict[str, Counter] = {node.attrs["attr"].value: Counter() for node in learners}
         for doc in docs:
-            for key, counter in counts.items():
-                counter.update(doc.to_array(key).tolist())
+            for attr, counter in counts.items():
+                counter.update(doc.to_array(attr).tolist())
         for node in learners:
-            node.attrs[LEARN](node, counts[node.attrs["key"]])
+            node.attrs[LEARN](node, counts[node.attrs["attr"].value])
 
 
-def keys_of(docs: List[Doc], key: int) -> np.ndarray:
+def keys_of(docs: List[Doc], attr: str) -> np.ndarray:
     """An attribute of all tokens, document by document. *Shape:* (tokens,), uint64."""
-    return np.concatenate([doc.to_array(key) for doc in docs]) if docs else np.zeros(0, dtype="uint64")
+    return np.concatenate([doc.to_array(attr) for doc in docs]) if docs else np.zeros(0, dtype="uint64")
 
 
 def places_in(hashes: np.ndarray, keys: np.ndarray) -> np.ndarray:
@@ -85,10 +84,10 @@ def build_vocab_embed_v1(
         "word_rows",
         rows_forward,
         attrs={
-            "key": KEYS[attr],
-            "size": size,
-            "word_dropout": word_dropout,
-            "hashes": np.zeros(0, dtype="uint64"),
+            "attr": Kept(attr),
+            "size": Free(size),
+            "word_dropout": Free(word_dropout),
+            "hashes": None,
             LEARN: keep_most_frequent,
         },
     )
@@ -100,18 +99,18 @@ def build_vocab_embed_v1(
 
 def keep_most_frequent(node: Model, counts: Counter) -> None:
     ranked = sorted(counts, key=lambda word: (-counts[word], word))
-    node.attrs["hashes"] = np.array(sorted(ranked[: node.attrs["size"]]), dtype="uint64")
+    node.attrs["hashes"] = np.array(sorted(ranked[: node.attrs["size"].value]), dtype="uint64")
 
 
 def vocab_embed_init(
     model: DocsToVectors, X: Optional[List[Doc]] = None, Y: Optional[List[Floats2d]] = None
 ) -> DocsToVectors:
     rows, table, _ = model.layers
-    n_words = len(rows.attrs["hashes"])
-    if not n_words:
+    if rows.attrs["hashes"] is None:
         raise ValueError(Errors.F104.format(architecture="spacy_fodl.VocabEmbed.v1", example="tok2vec"))
     embed = table.layers[0]
-    embed.set_dim("nV", n_words + 1, force=True)
+    embed.set_param("E", None)  # Thinc lets a layer change its size only while it has no weights.
+    embed.set_dim("nV", len(rows.attrs["hashes"]) + 1, force=True)
     embed.initialize()
     return model
 
@@ -119,9 +118,9 @@ def vocab_embed_init(
 def rows_forward(
     model: Model[List[Doc], Ragged], docs: List[Doc], is_train: bool
 ) -> Tuple[Ragged, Callable[[Ragged], List[Doc]]]:
-    rows = (places_in(model.attrs["hashes"], keys_of(docs, model.attrs["key"])) + 1).astype("int32")
-    if is_train and model.attrs["word_dropout"]:
-        rows[np.random.random(len(rows)) < model.attrs["word_dropout"]] = 0
+    rows = (places_in(model.attrs["hashes"], keys_of(docs, model.attrs["attr"].value)) + 1).astype("int32")
+    if is_train and model.attrs["word_dropout"].value:
+        rows[np.random.random(len(rows)) < model.attrs["word_dropout"].value] = 0
     return Ragged(
         model.ops.asarray1i(cast(Ints1d, rows)), model.ops.asarray1i([len(doc) for doc in docs])
     ), lambda d_rows: []
@@ -139,9 +138,9 @@ def build_static_embed_v1(tune: bool = False) -> DocsToVectors:
     tune (bool): Train the vectors of the words that occur in the training data, starting from the pretrained ones.
     RETURNS (Model[List[Doc], List[Floats2d]]): The layer. Its width is that of the vectors.
     """
-    attrs: Dict[str, Any] = {"tune": tune, "hashes": np.zeros(0, dtype="uint64")}
+    attrs: Dict[str, Any] = {"tune": Kept(tune), "hashes": None}
     if tune:
-        attrs.update({"key": ORTH, LEARN: keep_all})
+        attrs.update({"attr": Kept("ORTH"), LEARN: keep_all})
     return Model(
         "static_embed",
         static_forward,
@@ -190,11 +189,13 @@ def static_init(
     vocab = X[0].vocab
     if not vocab.vectors_length:
         raise ValueError(Errors.F102)
+    for name in model.param_names:
+        model.set_param(name, None)  # Thinc lets a layer change its size only while it has no weights.
     model.set_dim("nO", vocab.vectors_length, force=True)
     model.set_param("unknown", model.ops.alloc1f(vocab.vectors_length))
-    if model.attrs["tune"]:
+    if model.attrs["tune"].value:
         words = model.attrs["hashes"]
-        if not len(words):
+        if words is None:
             raise ValueError(Errors.F104.format(architecture="spacy_fodl.StaticEmbed.v1", example="tok2vec"))
         lowers = np.array([vocab[word].lower for word in words.tolist()], dtype="uint64")
         vectors, known = pretrained(vocab, words, lowers, model.ops)
@@ -213,20 +214,21 @@ def static_forward(
     vocab = docs[0].vocab
     if vocab.vectors_length != model.get_dim("nO"):
         raise ValueError(Errors.F103.format(found=vocab.vectors_length, expected=model.get_dim("nO")))
-    orths = keys_of(docs, ORTH)
-    vectors, known = pretrained(vocab, orths, keys_of(docs, LOWER), ops)
+    tune = model.attrs["tune"].value
+    orths = keys_of(docs, "ORTH")
+    vectors, known = pretrained(vocab, orths, keys_of(docs, "LOWER"), ops)
     unknown = ops.xp.asarray(~known)
     vectors[unknown] = unknown_vector
-    places = places_in(model.attrs["hashes"], orths)
-    is_tuned = ops.xp.asarray(places >= 0)
-    rows = ops.asarray1i(cast(Ints1d, places[places >= 0]))
-    if model.attrs["tune"]:
+    if tune:
+        places = places_in(model.attrs["hashes"], orths)
+        is_tuned = ops.xp.asarray(places >= 0)
+        rows = ops.asarray1i(cast(Ints1d, places[places >= 0]))
         vectors[is_tuned] = cast(Floats2d, model.get_param("tuned"))[rows]
 
     def backprop(dY: List[Floats2d]) -> List[Doc]:
-        d_vectors = ops.flatten(dY)
+        d_vectors = flatten(ops, dY, model.get_dim("nO"))
         model.inc_grad("unknown", d_vectors[unknown].sum(axis=0))
-        if model.attrs["tune"]:
+        if tune:
             tuned = cast(Floats2d, model.get_param("tuned"))
             d_tuned = ops.alloc2f(*tuned.shape)
             ops.scatter_add(d_tuned, rows, ops.as_contig(d_vectors[is_tuned]))

@@ -51,22 +51,22 @@ class NGramEncoder(nn.Module):
         RETURNS (Tensor): *Shape:* (tokens, hidden[-1])
         """
         table = torch.cat([tokens, self.padding])
-        windows = self.window_rows(lengths)
+        windows = self.window_rows(lengths, len(tokens))
         if torch.is_grad_enabled():
             return self._layers(F.embedding(windows, table), dropout)
         return torch.cat([self._layers(F.embedding(rows, table), dropout) for rows in windows.split(PREDICT_TOKENS)])
 
-    def window_rows(self, lengths: Tensor) -> Tensor:
+    def window_rows(self, lengths: Tensor, total: int) -> Tensor:
         """Which rows of the token table, followed by the two padding vectors, stand in the window of each token.
 
         lengths (Tensor): Tokens of each document. *Shape:* (documents,)
+        total (int): Tokens of all documents.
         RETURNS (Tensor): Row numbers. *Shape:* (tokens, before + 1 + after)
         """
         ends = lengths.cumsum(0)
-        total = int(ends[-1]) if len(ends) else 0
         rows = torch.arange(total, device=lengths.device)[:, None] + self.offsets
-        first = (ends - lengths).repeat_interleave(lengths)[:, None]
-        last = (ends - 1).repeat_interleave(lengths)[:, None]
+        first = (ends - lengths).repeat_interleave(lengths, output_size=total)[:, None]
+        last = (ends - 1).repeat_interleave(lengths, output_size=total)[:, None]
         return torch.where(rows < first, total, torch.where(rows > last, total + 1, rows))
 
     def _layers(self, windows: Tensor, dropout: float) -> Tensor:

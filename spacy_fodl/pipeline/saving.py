@@ -13,6 +13,7 @@ from spacy.vocab import Vocab
 from ..errors import Errors
 
 MANIFEST = "files.json"
+PARTS = ("cfg", "model")
 
 
 class SafeSaving:
@@ -28,7 +29,7 @@ class SafeSaving:
         path (Union[str, Path]): The folder; made if it isn't there.
         exclude (Iterable[str]): Names of parts to leave out: "cfg", "model" or "vocab".
         """
-        path = Path(path)
+        path, exclude = Path(path), tuple(exclude)
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path, prefix=".saving-") as folder:
             part = Path(folder)
@@ -48,7 +49,7 @@ class SafeSaving:
         RETURNS (SafeSaving): Itself.
         RAISES (ValueError): If a file is missing, damaged, from another save, or doesn't fit the config.
         """
-        path = Path(path)
+        path, exclude = Path(path), tuple(exclude)
         self._check(path, exclude)
         with self._explained():
             super().from_disk(path, exclude=[*exclude, "vocab"])  # type: ignore[misc]
@@ -68,15 +69,19 @@ class SafeSaving:
             return super().from_bytes(bytes_data, exclude=exclude)  # type: ignore[misc]
 
     def _check(self, path: Path, exclude: Iterable[str]) -> None:
-        manifest = path / MANIFEST
-        if not manifest.is_file():
-            raise ValueError(Errors.F009.format(path=path, component=self.name, file=MANIFEST))
-        for name, digest in srsly.read_json(manifest).items():
+        """Compare the files with the manifest. It has to name every part that is going to be read."""
+        try:
+            digests = dict(srsly.read_json(path / MANIFEST))
+        except (ValueError, TypeError) as e:
+            if not (path / MANIFEST).is_file():
+                raise ValueError(Errors.F009.format(path=path, component=self.name, file=MANIFEST)) from None
+            raise ValueError(Errors.F012.format(path=path / MANIFEST, component=self.name)) from e
+        for name in (*PARTS, *digests):
             if name in exclude:
                 continue
-            if not (path / name).is_file():
+            if name not in digests or not (path / name).is_file():
                 raise ValueError(Errors.F009.format(path=path, component=self.name, file=name))
-            if sha256(path / name) != digest:
+            if sha256(path / name) != digests[name]:
                 raise ValueError(Errors.F008.format(file=name, path=path, component=self.name, manifest=MANIFEST))
 
     @contextlib.contextmanager

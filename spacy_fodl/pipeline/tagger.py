@@ -1,10 +1,12 @@
 """fodl_tagger: the neural n-gram tagger as a component."""
 
+import contextlib
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Hashable, Iterable, Iterator, List, Optional, Set, Tuple, cast
+from pathlib import Path
+from typing import Any, Callable, Dict, Hashable, Iterable, Iterator, List, Optional, Set, Tuple, Union, cast
 
 import numpy as np
-from spacy.attrs import POS
+from spacy.attrs import POS, TAG
 from spacy.language import Language
 from spacy.parts_of_speech import IDS as UPOS
 from spacy.pipeline.tagger import Tagger
@@ -30,6 +32,7 @@ default_model_config = """
 before = 2
 after = 2
 hidden = [512, 256]
+grad_clip = 1.0
 
 [model.tok2vec]
 @architectures = "spacy.Tok2Vec.v2"
@@ -149,6 +152,12 @@ class FodlTagger(SafeSaving, Tagger):
         store_probs: bool = False,
         scorer: Optional[Callable] = None,
     ) -> None:
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(
+                Errors.F208.format(
+                    argument="label_smoothing", value=label_smoothing, component=name, expected="0 or more and below 1"
+                )
+            )
         super().__init__(vocab, model, name, overwrite=overwrite, scorer=scorer, label_smoothing=label_smoothing)
         # Negative examples, spaCy's neg_prefix, are not offered: a gold tag is a tag, even if it begins with "!".
         del self.cfg["neg_prefix"]
@@ -184,19 +193,9 @@ class FodlTagger(SafeSaving, Tagger):
         RETURNS (int): 0 if it was there already, otherwise 1.
         RAISES (ValueError): If it is no string, not of that form, or if the output layer has its final size.
         """
-        if not isinstance(label, str):
-            raise ValueError(self._not_labels(label, "Pass one tag, such as 'NN'."))
         if label in self.classes:
             return 0
-        if self.cfg["set_pos"]:
-            tag, pos = split_class(label)
-            if not tag or pos not in UPOS or not pos:
-                raise ValueError(Errors.F205.format(component=self.name, label=label))
-            self.vocab.strings.add(tag)
-        if self.model.has_ref("output_layer") and self.model.get_ref("output_layer").has_param("W"):
-            raise ValueError(Errors.F203.format(component=self.name, label=label, n=len(self.classes)))
-        self.vocab.strings.add(label)
-        self.cfg["labels"].append(label)
+        self._set_classes(self._with_labels([label]))
         return 1
 
     def initialize(
@@ -211,7 +210,8 @@ class FodlTagger(SafeSaving, Tagger):
         get_examples (Callable[[], Iterable[Example]]): Returns the training examples.
         nlp (Optional[Language]): The pipeline.
         labels (Optional[Iterable[str]]): The labels, as label_data gives them; None to collect them from the examples.
-        RAISES (ValueError): If the labels are not strings, or there are neither labels nor tags in the examples.
+        RAISES (ValueError): If the labels are not strings, there are neither labels nor tags in the examples, or the
+            component was initialized before with other labels. It then stays as it was.
         """
         validate_get_examples(get_examples, "FodlTagger.initialize")
         check_lexeme_norms(self.vocab, "tagger")
@@ -233,14 +233,44 @@ class FodlTagger(SafeSaving, Tagger):
 
         docs = read()
         learn_words(self.model, docs)
-        for _ in docs:  # What learn_words left unread.
-            pass
-        for label in sorted(found, key=split_class) if labels is None else labels:
-            self.add_label(label)
-        if not self.classes or not sample:
+        for _ in docs:  # What learn_words left unread, as far as it is needed.
+            if labels is not None and len(sample) == SAMPLE_DOCS:
+                break
+        classes = self._with_labels(sorted(found, key=self._order) if labels is None else labels)
+        if not classes or not sample:
             what = "token.tag_" if not self.cfg["set_pos"] else "token.tag_ together with token.pos_"
             raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what if sample else "token"))
-        self.model.initialize(X=sample, Y=[self.model.ops.alloc2f(len(doc), len(self.classes)) for doc in sample])
+        outputs = self.model.get_ref("output_layer").maybe_get_dim("nO")
+        if outputs not in (None, len(classes)):
+            raise ValueError(Errors.F207.format(component=self.name, found=outputs, expected=len(classes)))
+        self.model.initialize(X=sample, Y=[self.model.ops.alloc2f(len(doc), len(classes)) for doc in sample])
+        self._set_classes(classes)
+
+    def _with_labels(self, labels: Iterable[str]) -> List[str]:
+        """The classes with some more at their end."""
+        classes = list(self.classes)
+        for label in labels:
+            if not isinstance(label, str) or not label:
+                raise ValueError(self._not_labels(label, "A label is a tag, such as 'NN'."))
+            if label in classes:
+                continue
+            if self.cfg["set_pos"]:
+                tag, pos = split_class(label)
+                if not tag or not pos or pos not in UPOS:
+                    raise ValueError(Errors.F205.format(component=self.name, label=label))
+            classes.append(label)
+        new = classes[len(self.classes) :]
+        if new and self.model.get_ref("output_layer").has_param("W"):
+            raise ValueError(Errors.F203.format(component=self.name, labels=", ".join(new), n=len(self.classes)))
+        return classes
+
+    def _set_classes(self, classes: List[str]) -> None:
+        self.cfg["labels"] = classes
+        for label in (*classes, *self.labels):
+            self.vocab.strings.add(label)
+
+    def _order(self, label: str) -> Tuple[str, ...]:
+        return split_class(label) if self.cfg["set_pos"] else (label,)
 
     def predict(self, docs: Iterable[Doc]) -> TagGuesses:
         """Find the tags of documents without changing them.
@@ -252,33 +282,30 @@ class FodlTagger(SafeSaving, Tagger):
         if not self.cfg["set_pos"] and not self.store_probs:
             return TagGuesses([self.model.ops.to_numpy(scores.argmax(axis=1)) for scores in self._scores(docs)])
         class_probs = self._class_probs(docs)
-        belongs = self._class_tags()
-        probs = [p @ belongs for p in class_probs]
+        probs = self._tag_probs(class_probs)
         tags = [p.argmax(axis=1) for p in probs]
         pos = None
         if self.cfg["set_pos"]:
-            ids = np.array([UPOS[split_class(label)[1]] for label in self.classes], dtype="uint64")
-            # The likeliest part of speech among those seen with the tag.
-            pos = [ids[(p * belongs.T[t]).argmax(axis=1)] for p, t in zip(class_probs, tags)]
+            pos = [self._pos(doc, t, p) for doc, t, p in zip(docs, tags, class_probs)]
         return TagGuesses(tags, pos, probs if self.store_probs else None)
 
     def predict_proba(self, docs: Iterable[Doc]) -> List[np.ndarray]:
-        """Find the probability of each tag for each token, without changing the documents.
+        """Find the probability of each tag for each token, without changing the documents. They must have passed the
+        components before this one, if it listens to one of them.
 
         docs (Iterable[Doc]): The documents.
         RETURNS (List[np.ndarray]): An array a document. Columns are in the order of `labels`, each row sums to 1.
             *Shape:* (tokens, labels)
         """
-        belongs = self._class_tags()
-        return [probs @ belongs for probs in self._class_probs(list(docs))]
+        return self._tag_probs(self._class_probs(list(docs)))
 
-    def set_annotations(self, docs: Iterable[Doc], guesses: TagGuesses) -> None:
+    def set_annotations(self, docs: Union[Doc, Iterable[Doc]], guesses: TagGuesses) -> None:
         """Write what predict found to the documents.
 
-        docs (Iterable[Doc]): The documents.
+        docs (Union[Doc, Iterable[Doc]]): The documents.
         guesses (TagGuesses): What predict returned for them.
         """
-        docs = list(docs)
+        docs = [docs] if isinstance(docs, Doc) else list(docs)
         super().set_annotations(docs, guesses.tags)
         if guesses.pos is not None:
             for doc, pos in zip(docs, guesses.pos):
@@ -302,9 +329,8 @@ class FodlTagger(SafeSaving, Tagger):
         ops = self.model.ops
         index = self._gold_index()
         gold = ops.asarray1i([i for example in examples for i in self._gold(example, index)])
-        loss_func = CategoricalCrossentropy(
-            normalize=False, missing_value=MISSING, label_smoothing=self.cfg["label_smoothing"]
-        )
+        smoothing = self.cfg["label_smoothing"] if len(self.classes) > 1 else 0.0  # One class leaves nothing to spread.
+        loss_func = CategoricalCrossentropy(normalize=False, missing_value=MISSING, label_smoothing=smoothing)
         gradient, loss = loss_func(ops.flatten(scores), gold)
         return float(loss), ops.unflatten(gradient, ops.asarray1i([len(s) for s in scores]))
 
@@ -320,6 +346,28 @@ class FodlTagger(SafeSaving, Tagger):
             scores.update(Scorer.score_token_attr(examples, "pos", **kwargs))
         return scores
 
+    def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> "FodlTagger":
+        with self._own_settings():
+            super().from_disk(path, exclude=exclude)
+        return self
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "FodlTagger":
+        with self._own_settings():
+            super().from_bytes(bytes_data, exclude=exclude)
+        return self
+
+    @contextlib.contextmanager
+    def _own_settings(self) -> Iterator[None]:
+        """While loading: spaCy lets saved settings win over those of the config. Here the config decides, and what the
+        labels depend on has to be the same."""
+        own = {name: self.cfg[name] for name in ("overwrite", "label_smoothing", "set_pos")}
+        yield
+        found = self.cfg["set_pos"]
+        self.cfg.update(own)
+        if found != own["set_pos"]:
+            raise ValueError(Errors.F206.format(component=self.name, found=found, expected=own["set_pos"]))
+        self._set_classes(list(self.classes))
+
     def _scores(self, docs: List[Doc]) -> List[Floats2d]:
         if not any(len(doc) for doc in docs):
             return [self.model.ops.alloc2f(0, len(self.classes)) for _ in docs]
@@ -332,12 +380,27 @@ class FodlTagger(SafeSaving, Tagger):
             scores = [ops.softmax(s) for s in scores]
         return [ops.to_numpy(s) for s in scores]
 
+    def _tag_probs(self, class_probs: List[np.ndarray]) -> List[np.ndarray]:
+        """Probabilities of classes to those of tags. *Shape:* (tokens, classes) → (tokens, labels)"""
+        if not self.cfg["set_pos"]:
+            return class_probs
+        belongs = self._class_tags()
+        return [probs @ belongs for probs in class_probs]
+
     def _class_tags(self) -> np.ndarray:
         """Which class belongs to which tag. *Shape:* (classes, labels), of 0 and 1."""
-        if not self.cfg["set_pos"]:
-            return np.eye(len(self.classes), dtype="float32")
         tags = np.array([split_class(label)[0] for label in self.classes], dtype=object)
         return (tags[:, None] == np.array(self.labels, dtype=object)).astype("float32")
+
+    def _pos(self, doc: Doc, tags: np.ndarray, class_probs: np.ndarray) -> np.ndarray:
+        """The likeliest part of speech among those that were seen with the tag: the one that is set already, if it
+        stays, otherwise the predicted one. *Shape:* (tokens,), as the integers of spacy.symbols."""
+        ids = np.array([UPOS[split_class(label)[1]] for label in self.classes], dtype="uint64")
+        if not self.cfg["overwrite"]:
+            index = {self.vocab.strings[label]: i for i, label in enumerate(self.labels)}
+            tags = np.array([index.get(old, new) for old, new in zip(doc.to_array(TAG).tolist(), tags.tolist())], int)
+        allowed = self._class_tags().T[tags]
+        return ids[np.where(allowed, class_probs, -1).argmax(axis=1)]
 
     def _annotated_classes(self, doc: Doc) -> Iterator[str]:
         for token in doc:
@@ -364,7 +427,7 @@ class FodlTagger(SafeSaving, Tagger):
             return [index[key] if key else MISSING for key in gold]
         except KeyError as e:
             unknown = e.args[0] if isinstance(e.args[0], tuple) else (e.args[0],)
-            label = "|".join(str(self.vocab.strings[part]) for part in unknown)
+            label = "|".join(str(example.reference.vocab.strings[part]) for part in unknown)
             text = example.reference.text[:60]
             raise ValueError(Errors.F204.format(component=self.name, label=label, text=text)) from None
 

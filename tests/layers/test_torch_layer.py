@@ -1,3 +1,4 @@
+import contextlib
 import copy
 import pickle
 
@@ -370,7 +371,91 @@ def test_weights_of_format_1_load():
     assert_allclose(output.numpy(), expected, atol=1e-5)
 
 
+def test_a_damaged_file_gives_a_numbered_error_wherever_the_damage_is():
+    data = built(factor=1.0).to_bytes()
+    header = 8 + int.from_bytes(data[:8], "little")
+    messages = set()
+    for i in range(header):
+        damaged = data[:i] + bytes([data[i] ^ 1]) + data[i + 1 :]
+        with contextlib.suppress(ValueError):  # Some damage, as to a space, does no harm.
+            try:
+                shim(factor=1.0).from_bytes(damaged)
+            except ValueError as e:
+                messages.add(str(e)[:6])
+                raise
+    assert messages >= {"[F002]", "[F004]", "[F005]", "[F006]"}
+    assert all(message.startswith("[F00") for message in messages)
+
+
+def test_an_output_of_another_shape_is_noticed():
+    class Short(Scale):
+        def forward(self, tokens, lengths, dropout=0.0):
+            return super().forward(tokens, lengths, dropout)[:1]
+
+    layer = TorchLayer(Short, nI=3, nO=2, arguments={})
+    layer.initialize()
+    with pytest.raises(ValueError, match=r"F011.*\(1, 2\) instead of \(5, 2\)"):
+        layer.predict(batch(2, 3))
+
+
+def test_other_conversions_can_be_given():
+    """A layer from one array a document to one row a document."""
+    from thinc.api import ArgsKwargs, torch2xp, xp2torch
+
+    class Mean(nn.Module):
+        def __init__(self, n_in):
+            super().__init__()
+            self.linear = nn.Linear(n_in, 2)
+
+        def forward(self, docs, dropout=0.0):
+            return torch.stack([self.linear(doc).mean(0) for doc in docs])
+
+    def to_torch(model, X, is_train):
+        docs = [xp2torch(x, requires_grad=is_train) for x in X]
+        return ArgsKwargs(args=(docs,), kwargs={}), lambda d: [torch2xp(doc) for doc in d.args[0]]
+
+    def from_torch(model, inputs_outputs, is_train):
+        output = inputs_outputs[1]
+        return torch2xp(output), lambda dY: ArgsKwargs(args=((output,),), kwargs={"grad_tensors": (xp2torch(dY),)})
+
+    layer = TorchLayer(Mean, nI=3, nO=2, arguments={}, convert_inputs=to_torch, convert_outputs=from_torch)
+    layer.initialize()
+    Y, backprop = layer.begin_update(batch(4, 2))
+    assert Y.shape == (2, 2)
+    assert [dx.shape for dx in backprop(Y)] == [(4, 3), (2, 3)]
+
+
+def test_a_tuple_among_the_arguments_round_trips():
+    assert shim(factor=(2.0,)).from_bytes(built(factor=(2.0,)).to_bytes()).is_built
+
+
+def test_the_config_decides_the_dropout_when_loading():
+    layer = make(dropout=0.1).from_bytes(initialized(dropout=0.4).to_bytes())
+    layer.begin_update(batch(2))
+    assert layer.shims[0]._model.called_with[2] == 0.1
+
+
+def test_initialize_again_with_another_width():
+    layer = initialized()
+    layer.initialize(X=batch(2, width=5))
+    assert layer.predict(batch(2, width=5))[0].shape == (2, 2)
+
+
 # -- Processes and devices
+
+
+def test_unpickling_leaves_the_threads_alone():
+    code = """
+import pickle, subprocess, sys, torch
+from spacy_fodl.layers import TorchLayer
+from spacy_fodl.modules.ngram import NGramEncoder
+layer = TorchLayer(NGramEncoder, nI=2, nO=2, arguments=dict(before=0, after=0, hidden=[2], activation="relu"))
+layer.initialize()
+use = "import pickle, sys, torch, numpy as np; torch.set_num_threads(2); " \
+    "pickle.load(sys.stdin.buffer).predict([np.ones((1, 2), 'f')]); print(torch.get_num_threads())"
+print(subprocess.run([sys.executable, "-c", use], input=pickle.dumps(layer), capture_output=True).stdout.decode())
+"""
+    assert run(code).strip() == "2"
 
 
 def test_forked_process_does_not_wait_for_the_threads_of_its_parent():

@@ -1,3 +1,6 @@
+import re
+from importlib import metadata
+
 import numpy as np
 import pytest
 import spacy
@@ -37,9 +40,20 @@ def config(*parts):
     return Config().from_str("".join(parts))["model"]
 
 
-def test_every_architecture_is_registered():
-    for name in ("NGramTagger", "StaticEmbed", "VocabEmbed"):
-        assert callable(registry.architectures.get(f"spacy_fodl.{name}.v1"))
+def entry_points():
+    groups = ("spacy_factories", "spacy_architectures", "spacy_callbacks", "spacy_readers", "spacy_cli")
+    return [e for group in groups for e in metadata.entry_points(group=group) if "fodl" in e.name]
+
+
+@pytest.mark.parametrize("entry_point", entry_points(), ids=lambda e: e.name)
+def test_every_entry_point_loads(entry_point):
+    assert entry_point.load() is not None
+
+
+def test_every_registered_name_has_a_version():
+    names = [e.name for e in entry_points() if e.group in ("spacy_architectures", "spacy_callbacks", "spacy_readers")]
+    assert len(names) >= 9
+    assert all(re.fullmatch(r"spacy_fodl\.\w+\.v\d+", name) for name in names)
 
 
 @pytest.mark.parametrize("factory", ["tagger", "fodl_tagger"])
@@ -137,6 +151,9 @@ def test_a_batch_gives_what_its_documents_give_alone():
         ({"after": -2}, "after = -2"),
         ({"hidden": []}, "hidden = \\[\\]"),
         ({"hidden": [8, 0]}, "hidden = \\[8, 0\\]"),
+        ({"dropout": 1.0}, "dropout = 1.0"),
+        ({"grad_clip": -1.0}, "grad_clip = -1.0"),
+        ({"grad_clip": float("nan")}, "grad_clip = nan"),
     ],
 )
 def test_refuses(change, message):

@@ -134,7 +134,52 @@ def test_without_counting_says_how_to_count(model):
         model.initialize(X=[nlp.make_doc("a")])
 
 
+def test_vocab_embed_learns_other_words_when_initialized_again():
+    nlp = spacy.blank("en")
+    model = taught(build_vocab_embed_v1(width=4, size=10), [nlp.make_doc("a b")])
+    docs = [nlp.make_doc("c d e")]
+    taught(model, docs)
+    assert len(np.unique(model.predict(docs)[0], axis=0)) == 3
+
+
+def test_settings_of_the_words_belong_to_the_weights_and_others_to_the_config():
+    nlp = spacy.blank("en")
+    data = taught(
+        build_vocab_embed_v1(width=4, size=10, attr="LOWER", word_dropout=0.1), [nlp.make_doc("a")]
+    ).to_bytes()
+    with pytest.raises(ValueError, match="F005.*attr = LOWER.*attr = ORTH"):
+        build_vocab_embed_v1(width=4, size=10, attr="ORTH").from_bytes(data)
+    loaded = build_vocab_embed_v1(width=4, size=99, attr="LOWER", word_dropout=0.5).from_bytes(data)
+    assert (loaded.layers[0].attrs["size"].value, loaded.layers[0].attrs["word_dropout"].value) == (99, 0.5)
+
+
 # -- StaticEmbed
+
+
+def test_static_embed_takes_other_vectors_when_initialized_again():
+    nlp = nlp_with_vectors()
+    model = taught(build_static_embed_v1(tune=True), [nlp.make_doc("apple")])
+    other = spacy.blank("en")
+    data = np.ones((1, 5), dtype="float32")
+    other.vocab.vectors = Vectors(strings=other.vocab.strings, data=data, keys=["plum"], name="wide")
+    docs = [other.make_doc("plum")]
+    assert taught(model, docs).predict(docs)[0].shape == (1, 5)
+
+
+def test_tuning_with_no_known_word():
+    nlp = nlp_with_vectors()
+    docs = [nlp.make_doc("x y")]
+    model = taught(build_static_embed_v1(tune=True), docs)
+    step(model, Adam(0.1), docs)
+    assert model.predict(docs)[0].shape == (2, 3)
+    model.initialize(X=docs)
+
+
+def test_tune_belongs_to_the_weights():
+    nlp = nlp_with_vectors()
+    data = taught(build_static_embed_v1(), [nlp.make_doc("apple")]).to_bytes()
+    with pytest.raises(ValueError, match="F005.*tune = False.*tune = True"):
+        build_static_embed_v1(tune=True).from_bytes(data)
 
 
 def test_static_embed_gives_the_raw_vectors():

@@ -38,6 +38,25 @@ def test_a_missing_file_is_named(folder, name):
         spacy.load(folder)
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "null", "3", '["cfg"]'])
+def test_a_damaged_manifest_is_named(folder, content):
+    (folder / "fodl_tagger" / "files.json").write_text(content)
+    with pytest.raises(ValueError, match=r"F012.*files\.json is damaged|F009"):
+        spacy.load(folder)
+
+
+def test_a_manifest_that_leaves_parts_out_is_not_trusted(folder):
+    (folder / "fodl_tagger" / "files.json").write_text("{}")
+    with pytest.raises(ValueError, match="F009.*'cfg' is missing"):
+        spacy.load(folder)
+
+
+def test_a_part_saved_over_an_older_whole_is_noticed(folder):
+    trained_tagger(steps=1).get_pipe("fodl_tagger").to_disk(folder / "fodl_tagger", exclude=["model", "vocab"])
+    with pytest.raises(ValueError, match="F009.*'model' is missing"):
+        spacy.load(folder)
+
+
 def test_files_of_two_trainings_are_noticed(folder, tmp_path):
     trained_tagger(steps=4).to_disk(tmp_path / "other")
     shutil.copy(tmp_path / "other" / "fodl_tagger" / "model", folder / "fodl_tagger" / "model")
