@@ -72,9 +72,8 @@ def tagger_setting() -> str:
         return "Not measured yet."
     trained = [result for system, result in results.items() if system not in ("speed", "bridge")]
     seeds = sorted({len(result["runs"]) for result in trained})
-    epochs = sorted({run["max_epochs"] for result in trained for run in result["runs"]})
     parts = [
-        f"Means over {one_of(seeds, 'numbers of seeds')} seeds ± standard deviation, {one_of(epochs, 'epochs')} epochs",
+        f"Means over {one_of(seeds, 'numbers of seeds')} seeds ± standard deviation",
         f"one thread of an {one_of([result['processor'] for result in results.values()], 'processors')}",
         one_of(
             [", ".join(f"{k} {v}" for k, v in result["versions"].items()) for result in results.values()], "versions"

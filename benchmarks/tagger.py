@@ -131,7 +131,7 @@ def compare_speed(train_path: str, rounds: int) -> Dict[str, Any]:
         pipelines[name] = init_nlp(Config(config))
     for nlp in pipelines.values():  # What is imported or allocated at first use doesn't count.
         training_speed(nlp, list(Corpus(train_path, limit=200)(nlp)))
-    figures = []
+    figures: List[Dict[str, float]] = []
     for _ in range(rounds):
         figure: Dict[str, float] = {}
         for name, nlp in reversed(pipelines.items()) if len(figures) % 2 else pipelines.items():

@@ -68,4 +68,4 @@ def test_tree(split, comments, rows):
 
 def test_no_sentence_twice():
     texts = [comments["text"] for _, comments, _ in SENTENCES]
-    assert len(set(texts)) == len(texts) >= 60
+    assert len(set(texts)) == len(texts) >= 250
