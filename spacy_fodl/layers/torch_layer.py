@@ -290,3 +290,8 @@ def forward(model: Model, X: Any, is_train: bool) -> Tuple[Any, Callable[[Any], 
         return get_dX(torch_backprop(get_dY(dY)))
 
     return Y, backprop
+
+
+def torch_modules(node: Model) -> List[nn.Module]:
+    """The torch modules in a node of a Thinc model, ours and others', as far as they are built."""
+    return [shim._model for shim in node.shims if isinstance(getattr(shim, "_model", None), nn.Module)]
