@@ -1,10 +1,12 @@
 """The starter opinions and the running text are what their README says."""
 
+import re
 from collections import Counter
 
 import pytest
 import spacy
 
+from spacy_fodl.training.parallel import make_parallel_corpus_v1
 from spacy_fodl.training.reviews import make_review_corpus_v1
 from spacy_fodl.training.running_text import make_text_corpus_v1
 
@@ -46,3 +48,33 @@ def test_running_text():
     assert len(examples) == 22
     sentences = [sent.text for example in examples for sent in example.reference.sents]
     assert len(sentences) == len(set(sentences)) == 352
+
+
+# -- Pairs
+
+PAIRS = {"train": 2574, "dev": 120, "test": 160}
+
+
+def side(split, lang):
+    return (FOLDER / "pairs" / f"{split}.{lang}").read_text(encoding="utf8").splitlines()
+
+
+def words(sentence):
+    return re.findall(r"[^\W_]+", sentence.lower())
+
+
+@pytest.mark.parametrize("split", PAIRS)
+def test_pairs(split):
+    reader = make_parallel_corpus_v1(FOLDER / "pairs" / f"{split}.en", FOLDER / "pairs" / f"{split}.fr")
+    assert len(list(reader(spacy.blank("en")))) == PAIRS[split]
+    assert all(line == line.strip() != "" for lang in ("en", "fr") for line in side(split, lang))
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_pairs_are_new_combinations_of_words_that_occur_in_training(lang):
+    lines = {split: side(split, lang) for split in PAIRS}
+    everything = [line for split in PAIRS for line in lines[split]]
+    assert len(set(everything)) == len(everything)
+    counts = Counter(word for line in lines["train"] for word in words(line))
+    assert 330 <= len(counts) <= 450
+    assert min(counts[word] for split in ("dev", "test") for line in lines[split] for word in words(line)) >= 5
