@@ -52,9 +52,9 @@ class Errors(metaclass=ErrorsWithCodes):
     # Architectures (F1xx)
     F101 = "{argument} = {value} in {architecture} is not usable: {expected}."
     F102 = (
-        "spacy_fodl.StaticEmbed.v1 needs word vectors, and the vocab has none. Name a pipeline or folder with "
-        'vectors: [initialize] vectors = "en_core_web_md" in the config, or --initialize.vectors on the command '
-        "line. 'python -m spacy init vectors' makes such a folder from a text file."
+        "spacy_fodl.StaticEmbed.v1 needs word vectors, and the vocab has none. Name a pipeline or folder with vectors: "
+        "--paths.vectors on the command line, or [initialize] vectors in the config. 'python -m spacy fodl vectors' "
+        "makes such a folder from a file of word2vec or GloVe."
     )
     F103 = (
         "The vectors of the vocab are {found} wide, but spacy_fodl.StaticEmbed.v1 was initialized with vectors of"
@@ -95,14 +95,21 @@ class Errors(metaclass=ErrorsWithCodes):
         "config: it is inferred. A component that is initialized already keeps its labels."
     )
     F208 = "{argument} = {value} of '{component}' is not usable: {expected}."
+    F209 = (
+        "'{component}' listens to another component, and a document has not passed that one: it holds no vectors. Run "
+        "the pipeline over the documents first, or pass what nlp.pipe gives."
+    )
 
     # Command line (F3xx)
     F301 = "{model} has no fodl_tagger to show. Its components: {pipes}."
     F302 = "--target names the file with the translations: parallel text needs it, no other format takes it."
+    F303 = "{path} is not named .spacy: spaCy reads no other files as a corpus. Name it {path}.spacy, for example."
+    F304 = "{path} holds no document of the format {format}."
+    F305 = "--label is for reviews only."
 
     # Files (F4xx)
     F401 = "{path} is not there, or not a file. Check the path in the config or on the command line."
-    F402 = "{path} breaks off after line {number}: {reason}. Get the file again."
+    F402 = "{path} can't be read after line {number}: {reason}. Get the file again."
     F403 = "Line {number} of {path} can't be read: {reason}."
     F404 = "{source} has {n_source} lines and {target} has {n_target}: they don't belong together line by line."
     F405 = "{path} has no folder '{label}' with .txt files. Expected: a folder for each of the labels {labels}."
@@ -112,6 +119,9 @@ class Errors(metaclass=ErrorsWithCodes):
         " named .bin or .bin.gz, or text: a word and its numbers in each line, separated by spaces."
     )
     F408 = "{path} is cut short: {reason}. Get the file again."
-    F409 = "{path} holds no vector for {n} of the words. Are the corpora of its language, and is it the right file?"
+    F409 = (
+        "{path} holds a vector for none of the {n} words that were looked for. Are the corpora of its language, and is "
+        "it the right file?"
+    )
     F410 = "The package '{name}' is missing. Install the extra: pip install 'spacy-fodl[vectors]'"
     F411 = "spacy_fodl.TensorBoardLogger.v1 needs TensorBoard. Install the extra: pip install 'spacy-fodl[tensorboard]'"

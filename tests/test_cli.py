@@ -85,6 +85,33 @@ def test_convert_every_format(tmp_path):
             assert doc._.fodl_target == "Go"
 
 
+def test_convert_reviews_with_labels_of_ones_own(tmp_path):
+    (tmp_path / "a.tsv").write_text("good\t1\tGo\n")
+    output = tmp_path / "a.spacy"
+    done = spacy_fodl("convert", "reviews", str(tmp_path / "a.tsv"), str(output), "--label", "good", "--label", "bad")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (doc,) = DocBin().from_disk(output).get_docs(spacy.blank("en").vocab)
+    assert doc.cats == {"good": 1.0, "bad": 0.0}
+
+
+@pytest.mark.parametrize(
+    "text,output,error", [("Go\n", "a.txt", "F303"), ("Go\n", ".", "F303"), ("\n", "a.spacy", "F304")]
+)
+def test_convert_makes_nothing_that_spacy_would_not_read(tmp_path, text, output, error):
+    (tmp_path / "in.txt").write_text(text)
+    done = spacy_fodl("convert", "text", str(tmp_path / "in.txt"), str(tmp_path / output))
+    assert done.returncode == 1
+    assert error in done.stdout + done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in.txt"]
+
+
+def test_show_of_a_wrong_path(tmp_path):
+    done = spacy_fodl("show", str(tmp_path / "nowhere"), "a")
+    assert done.returncode == 1
+    assert "E050" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_convert_checks_sha256(tmp_path):
     (tmp_path / "a.txt").write_text("Go\n")
     output = tmp_path / "a.spacy"

@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from spacy.util import load_model_from_config, registry
+from thinc.api import Config
 
 from .util import ROOT, run
 
@@ -17,11 +19,32 @@ def test_python_excerpts_run(tmp_path):
         assert "('blue', 'JJ', " in printed
 
 
-def test_config_excerpts_are_in_the_config():
-    config = (ROOT / "configs" / "tagger.cfg").read_text(encoding="utf8")
-    for excerpt in re.findall(r"```ini\n(.*?)```", README, re.DOTALL):
-        for line in excerpt.splitlines():
-            assert line in config.splitlines()
+def function(block):
+    return {key: value for key, value in block.items() if key.startswith("@")}
+
+
+EXCERPTS = re.findall(r"```ini\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("excerpt", EXCERPTS, ids=lambda excerpt: excerpt.split("]")[0].strip("["))
+def test_config_excerpts_fit_the_config(excerpt, tmp_path):
+    """Put in place of what the config has there, every excerpt makes a config that spaCy takes."""
+    config = Config().from_disk(ROOT / "configs" / "tagger.cfg", interpolate=False)
+    for section, settings in re.findall(r"\[(.*?)\]\n((?:.+\n)*)", excerpt):
+        *path, name = section.split(".")
+        block = config
+        for part in path:
+            block = block.setdefault(part, {})
+        values = Config().from_str(f"[x]\n{settings}", interpolate=False)["x"]
+        # A block with another function replaces the old one, with the same it changes the settings.
+        old = block.get(name) or {}
+        same = function(old) == function(values)
+        block[name] = {**(old if same else {}), **values}
+    config["paths"].update(train=str(tmp_path), dev=str(tmp_path))
+    text = config.to_str()
+    nlp = load_model_from_config(Config().from_str(text), auto_fill=True)
+    registry.resolve(nlp.config.interpolate()["corpora"])
+    registry.resolve({"before_init": nlp.config.interpolate()["initialize"]["before_init"]})
 
 
 def test_named_files_exist():

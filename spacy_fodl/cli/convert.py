@@ -4,7 +4,7 @@ import hashlib
 import os
 from enum import Enum
 from pathlib import Path
-from typing import Callable, Iterable, Optional
+from typing import Callable, Iterable, List, Optional
 
 import spacy
 import typer
@@ -40,6 +40,7 @@ def convert(
         1, help="Sentences a document (conllu, conll2000); 0 keeps the documents of a treebank"
     ),
     limit: int = typer.Option(0, help="Documents to convert; 0 for all"),
+    label: Optional[List[str]] = typer.Option(None, help="For reviews: a label; give all. Default: pos and neg"),
     lang: str = typer.Option("en", help="Whose tokenizer reads running text"),
     sha256: Optional[str] = typer.Option(None, help="Fail unless the file has this SHA-256"),
     target_sha256: Optional[str] = typer.Option(None, help="The same for the file with the translations"),
@@ -49,37 +50,48 @@ def convert(
     .spacy file, and check the file that it comes from."""
     if (target is None) == (format is Format.parallel):
         msg.fail(Errors.F302, exits=1)
+    if label and format is not Format.reviews:
+        msg.fail(Errors.F305, exits=1)
+    if output.suffix != ".spacy":
+        msg.fail(Errors.F303.format(path=output), exits=1)
     try:
         check_sha256(source, sha256)
         if target is not None:
             check_sha256(target, target_sha256)
-        count = save(make_reader(format, source, target, n_sents, limit), lang, output)
+        count = save(
+            format, source, make_reader(format, source, target, n_sents, limit, label or ["pos", "neg"]), lang, output
+        )
     except ValueError as e:
         msg.fail(str(e), exits=1)
     msg.good(f"Wrote {count} documents to {output}")
 
 
-def make_reader(format: Format, source: Path, target: Optional[Path], n_sents: int, limit: int) -> Reader:
+def make_reader(
+    format: Format, source: Path, target: Optional[Path], n_sents: int, limit: int, labels: List[str]
+) -> Reader:
     if format is Format.conllu:
         return make_conllu_corpus_v1(source, n_sents=n_sents, limit=limit)
     if format is Format.conll2000:
         return make_conll2000_corpus_v1(source, n_sents=n_sents, limit=limit)
     if format is Format.reviews:
-        return make_review_corpus_v1(source, limit=limit)
+        return make_review_corpus_v1(source, labels=labels, limit=limit)
     if format is Format.text:
         return make_text_corpus_v1(source, limit=limit)
     assert target is not None
     return make_parallel_corpus_v1(source, target, limit=limit)
 
 
-def save(reader: Reader, lang: str, output: Path) -> int:
+def save(format: Format, source: Path, reader: Reader, lang: str, output: Path) -> int:
     """Write the gold documents of a reader; the file appears when it is complete.
 
     RETURNS (int): How many there were.
+    RAISES (ValueError): If there was none.
     """
     docs = DocBin(store_user_data=True)
     for example in reader(spacy.blank(lang)):
         docs.add(example.reference)
+    if not len(docs):
+        raise ValueError(Errors.F304.format(path=source, format=format.value))
     output.parent.mkdir(parents=True, exist_ok=True)
     part = output.with_name(f".{output.name}.part")
     docs.to_disk(part)

@@ -24,19 +24,31 @@ def show(
     output: Optional[Path] = typer.Option(None, "--output", "-o", help="Markdown file to write the report to"),
 ) -> None:
     """Tag a text and print each token with its tag, the tag's probability, the next best tag and what the tag means."""
-    nlp = spacy.load(model)
+    try:
+        nlp = spacy.load(model)
+        accuracies = score_rows(srsly.read_json(scores)) if scores else []
+    except (OSError, ValueError) as e:
+        msg.fail(str(e), exits=1)
     names = [name for name, pipe in nlp.pipeline if isinstance(pipe, FodlTagger)]
     if not names:
         msg.fail(Errors.F301.format(model=model, pipes=", ".join(nlp.pipe_names) or "none"), exits=1)
-    accuracies = score_rows(srsly.read_json(scores)) if scores else []
     doc = nlp(text)
     header, *rows = tag_rows(nlp, names[0], doc)
     if accuracies:
         print(table(accuracies, header=SCORES, divider=True, aligns=("l", "r")))
     print(table(rows, header=header, divider=True))
     if output:
-        parts = [f"# {model}", markdown([SCORES, *accuracies])] if accuracies else [f"# {model}"]
-        parts += [f"> {text}", markdown([header, *rows])]
+        parts = [f"# What {model} says"]
+        if accuracies:
+            parts += [
+                f"Measured on sentences apart from the training data ({scores}):",
+                markdown([SCORES, *accuracies]),
+            ]
+        parts += [
+            f"> {text}",
+            "Each tag with its probability, and the next best tag with its own.",
+            markdown([header, *rows]),
+        ]
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text("\n\n".join(parts) + "\n", encoding="utf8")
         msg.good(f"Wrote {output}")

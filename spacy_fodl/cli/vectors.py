@@ -53,6 +53,8 @@ def corpus_words(paths: List[Path], vocab: Vocab) -> Set[str]:
     for path in paths:
         if not path.is_file():
             raise ValueError(Errors.F401.format(path=path))
+        if path.suffix != ".spacy":
+            raise ValueError(Errors.F303.format(path=path))
         words |= wanted_words(DocBin().from_disk(path).get_docs(vocab))
     return words
 

@@ -10,6 +10,7 @@ from spacy.attrs import POS, TAG
 from spacy.language import Language
 from spacy.parts_of_speech import IDS as UPOS
 from spacy.pipeline.tagger import Tagger
+from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy.scorer import Scorer
 from spacy.tokens import Doc, Token
 from spacy.training import Example, validate_examples, validate_get_examples
@@ -289,15 +290,20 @@ class FodlTagger(SafeSaving, Tagger):
             pos = [self._pos(doc, t, p) for doc, t, p in zip(docs, tags, class_probs)]
         return TagGuesses(tags, pos, probs if self.store_probs else None)
 
-    def predict_proba(self, docs: Iterable[Doc]) -> List[np.ndarray]:
+    def predict_proba(self, docs: Union[Doc, Iterable[Doc]]) -> List[np.ndarray]:
         """Find the probability of each tag for each token, without changing the documents. They must have passed the
         components before this one, if it listens to one of them.
 
-        docs (Iterable[Doc]): The documents.
+        docs (Union[Doc, Iterable[Doc]]): The documents.
         RETURNS (List[np.ndarray]): An array a document. Columns are in the order of `labels`, each row sums to 1.
             *Shape:* (tokens, labels)
+        RAISES (ValueError): If it listens to a component that a document has not passed.
         """
-        return self._tag_probs(self._class_probs(list(docs)))
+        docs = [docs] if isinstance(docs, Doc) else list(docs)
+        listens = any(isinstance(node, Tok2VecListener) for node in self.model.walk())
+        if listens and any(len(doc) and not len(doc.tensor) for doc in docs):
+            raise ValueError(Errors.F209.format(component=self.name))
+        return self._tag_probs(self._class_probs(docs))
 
     def set_annotations(self, docs: Union[Doc, Iterable[Doc]], guesses: TagGuesses) -> None:
         """Write what predict found to the documents.

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple, Union, cast
 
 from spacy.language import Language
+from spacy.parts_of_speech import IDS as UPOS
 from spacy.tokens import Doc
 from spacy.training import Example
 
@@ -60,7 +61,7 @@ def sentence(path: Union[str, Path], rows: List[Line]) -> Columns:
     for number, line in rows:
         fields = line.split("\t")
         if len(fields) != COLUMNS:
-            raise wrong_line(path, number, f"it has {len(fields)} columns instead of {COLUMNS}, separated by tabs")
+            raise wrong_line(path, number, f"expected {COLUMNS} columns separated by tabs, and found {len(fields)}")
         id_, form, lemma, upos, xpos, feats, head, deprel, _, misc = fields
         space = "SpaceAfter=No" not in misc.split("|")
         if "." in id_:
@@ -73,6 +74,8 @@ def sentence(path: Union[str, Path], rows: List[Line]) -> Columns:
             raise wrong_line(path, number, f"word {position + 1} of the sentence has the id '{id_}'")
         if head != "_" and not (head.isdigit() and int(head) <= len(rows)):
             raise wrong_line(path, number, f"'{head}' is no head in a sentence of {len(rows)} lines")
+        if upos != "_" and upos not in UPOS:
+            raise wrong_line(path, number, f"'{upos}' is no universal part of speech")
         last, space_after_all = pending
         if position + 1 <= last:
             space = space_after_all if position + 1 == last else False

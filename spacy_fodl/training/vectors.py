@@ -48,7 +48,7 @@ def read_vectors(path: Path, words: Optional[Set[str]], progress: Progress) -> T
         except (EOFError, gzip.BadGzipFile) as e:
             raise ValueError(Errors.F408.format(path=path, reason=e)) from e
     if not found:
-        raise ValueError(Errors.F409.format(path=path, n="any" if words is None else len(words)))
+        raise ValueError(Errors.F409.format(path=path, n=0 if words is None else len(words)))
     return list(found), np.stack(list(found.values()))
 
 

@@ -79,6 +79,10 @@ def test_learns_behind_a_listener(factory):
     assert nlp.evaluate(examples)["tag_acc"] == 1.0
     text = "I walk to town"
     tags = [t.tag_ for t in nlp(text)]
+    if factory == "fodl_tagger":
+        with pytest.raises(ValueError, match="F209.*mine"):
+            nlp.get_pipe("mine").predict_proba([nlp.make_doc(text)])
+        assert nlp.get_pipe("mine").predict_proba(nlp(text))[0].shape[0] == 4
     nlp.replace_listeners("tok2vec", "mine", ["model.tok2vec"])
     assert [t.tag_ for t in nlp(text)] == tags
 
