@@ -287,7 +287,7 @@ class FodlTagger(SafeSaving, Tagger):
         tags = [p.argmax(axis=1) for p in probs]
         pos = None
         if self.cfg["set_pos"]:
-            pos = [self._pos(doc, t, p) for doc, t, p in zip(docs, tags, class_probs)]
+            pos = self._pos(docs, tags, class_probs)
         return TagGuesses(tags, pos, probs if self.store_probs else None)
 
     def predict_proba(self, docs: Union[Doc, Iterable[Doc]]) -> List[np.ndarray]:
@@ -398,15 +398,20 @@ class FodlTagger(SafeSaving, Tagger):
         tags = np.array([split_class(label)[0] for label in self.classes], dtype=object)
         return (tags[:, None] == np.array(self.labels, dtype=object)).astype("float32")
 
-    def _pos(self, doc: Doc, tags: np.ndarray, class_probs: np.ndarray) -> np.ndarray:
+    def _pos(self, docs: List[Doc], tags: List[np.ndarray], class_probs: List[np.ndarray]) -> List[np.ndarray]:
         """The likeliest part of speech among those that were seen with the tag: the one that is set already, if it
-        stays, otherwise the predicted one. *Shape:* (tokens,), as the integers of spacy.symbols."""
+        stays, otherwise the predicted one. *Shape:* (tokens,) a document, as the integers of spacy.symbols."""
         ids = np.array([UPOS[split_class(label)[1]] for label in self.classes], dtype="uint64")
-        if not self.cfg["overwrite"]:
-            index = {self.vocab.strings[label]: i for i, label in enumerate(self.labels)}
-            tags = np.array([index.get(old, new) for old, new in zip(doc.to_array(TAG).tolist(), tags.tolist())], int)
-        allowed = self._class_tags().T[tags]
-        return ids[np.where(allowed, class_probs, -1).argmax(axis=1)]
+        belongs = self._class_tags().T
+        index = {self.vocab.strings[label]: i for i, label in enumerate(self.labels)}
+        pos = []
+        for doc, chosen, probs in zip(docs, tags, class_probs):
+            standing = chosen
+            if not self.cfg["overwrite"] and doc.has_annotation("TAG"):
+                old = doc.to_array(TAG).tolist()
+                standing = np.array([index.get(o, c) for o, c in zip(old, chosen.tolist())], dtype=int)
+            pos.append(ids[np.where(belongs[standing], probs, -1).argmax(axis=1)])
+        return pos
 
     def _annotated_classes(self, doc: Doc) -> Iterator[str]:
         for token in doc:
