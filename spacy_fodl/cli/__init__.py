@@ -5,17 +5,21 @@ from typer import Typer
 
 from .convert import convert
 from .show import show
+from .train import train
 from .vectors import vectors
 
 fodl_cli = Typer(
-    name="fodl", help="Data for spacy-fodl components, and a look into their pipelines.", no_args_is_help=True
+    name="fodl",
+    help="Data and training for spacy-fodl components, and a look into their pipelines.",
+    no_args_is_help=True,
 )
 fodl_cli.command("convert")(convert)
 fodl_cli.command("show")(show)
+fodl_cli.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(train)
 fodl_cli.command("vectors")(vectors)
 app.add_typer(fodl_cli, name="fodl")
 
 
 @fodl_cli.callback()
 def group() -> None:
-    """Data for spacy-fodl components, and a look into their pipelines."""
+    """Data and training for spacy-fodl components, and a look into their pipelines."""
