@@ -11,6 +11,7 @@ from spacy.util import load_config
 from wasabi import msg
 
 from ..training.loop import train as train_nlp
+from ..training.state import ResumeError
 
 
 def train(
@@ -34,6 +35,8 @@ def train(
         nlp = init_nlp(config, use_gpu=use_gpu)
     try:
         train_nlp(nlp, output, resume=resume, use_gpu=use_gpu, stdout=sys.stdout, stderr=sys.stderr)
+    except ResumeError as e:
+        msg.fail(str(e), exits=1)
     except KeyboardInterrupt:
         msg.fail("Interrupted. The same command with --resume goes on after the last evaluation.")
         raise typer.Exit(130) from None

@@ -45,7 +45,7 @@ def train(
     resume (bool): Go on from the last evaluation of an earlier run with this output folder, if there was one.
     use_gpu (int): The GPU, already required; -1 for the CPU.
     stdout, stderr (IO): Where messages and the logger write.
-    RAISES (ValueError): If there is something to resume and it is damaged or of another config.
+    RAISES (ResumeError): If there is something to resume and it is damaged or of another config.
     """
     printer = Printer(no_print=True)
     config = nlp.config.interpolate()
@@ -181,7 +181,7 @@ class Resumed(Progress):
     nlp (Language): The pipeline.
     optimizer (Optimizer): The optimizer of the loop.
     path (Path): The state to resume from.
-    RAISES (ValueError): If the state is damaged or belongs to another config.
+    RAISES (ResumeError): If the state is damaged or belongs to another config.
     """
 
     passing = True

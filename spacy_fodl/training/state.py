@@ -25,6 +25,10 @@ FREE = ("training.logger.", "training.max_steps", "training.patience")
 Random = Dict[str, Any]
 
 
+class ResumeError(ValueError):
+    """A training can't be resumed."""
+
+
 def get_random() -> Random:
     """The state of the generators of Python and numpy, as JSON can hold it."""
     version, numbers, gauss = random.getstate()
@@ -102,20 +106,20 @@ def read_state(path: Path, nlp: Language) -> Dict[str, Any]:
     path (Path): A folder that save_state made.
     nlp (Language): The pipeline, initialized from the config.
     RETURNS (Dict[str, Any]): What save_state was told.
-    RAISES (ValueError): If the folder is damaged or the config is another one.
+    RAISES (ResumeError): If the folder is damaged or the config is another one.
     """
     try:
         state = json.loads((path / STATE).read_text(encoding="utf8"))
         known = state["format"] == FORMAT
         before, now = state["settings"], flat_settings(nlp.config.interpolate())
     except (OSError, ValueError, KeyError, TypeError) as e:
-        raise ValueError(Errors.F412.format(path=path, reason=repr(e))) from e
+        raise ResumeError(Errors.F412.format(path=path, reason=repr(e))) from e
     if not known:
-        raise ValueError(Errors.F412.format(path=path, reason=f"its format is {state['format']}, known is {FORMAT}"))
+        raise ResumeError(Errors.F412.format(path=path, reason=f"its format is {state['format']}, known is {FORMAT}"))
     different = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
     if different:
         name = different[0]
-        raise ValueError(
+        raise ResumeError(
             Errors.F413.format(
                 path=path, names=", ".join(different), name=name, before=before.get(name), now=now.get(name)
             )
@@ -130,7 +134,7 @@ def restore_state(path: Path, state: Dict[str, Any], nlp: Language, optimizer: O
     state (Dict[str, Any]): What read_state returned for it.
     nlp (Language): The pipeline.
     optimizer (Optimizer): A fresh optimizer from the same config.
-    RAISES (ValueError): If the folder is damaged.
+    RAISES (ResumeError): If the folder is damaged.
     """
     models = trained_models(nlp)
     try:
@@ -140,6 +144,6 @@ def restore_state(path: Path, state: Dict[str, Any], nlp: Language, optimizer: O
             model.from_bytes((path / f"{name}.model").read_bytes())
         load_optimizer(optimizer, models, arrays, state["counts"])
     except (OSError, ValueError, KeyError, SafetensorError) as e:
-        raise ValueError(Errors.F412.format(path=path, reason=repr(e))) from e
+        raise ResumeError(Errors.F412.format(path=path, reason=repr(e))) from e
     set_random(state["random"])
     torch.set_rng_state(torch.from_numpy(torch_random.copy()))
