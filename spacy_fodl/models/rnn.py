@@ -1,0 +1,150 @@
+"""Recurrent architectures: an encoder of tokens, and a text classifier."""
+
+from typing import Any, Callable, List, Literal, Optional, Tuple, cast
+
+from spacy.tokens import Doc
+from thinc.api import ArgsKwargs, Linear, Logistic, Model, Softmax, chain, torch2xp, xp2torch
+from thinc.types import Floats2d
+
+from ..errors import Errors
+from ..layers import TorchLayer
+from ..layers.torch_layer import tokens_to_torch
+from ..modules.rnn import RNNEncoder, RNNPooling
+
+Cell = Literal["rnn", "gru", "lstm"]
+
+
+def build_rnn_encoder_v1(
+    width: int,
+    cell: Cell = "lstm",
+    depth: int = 1,
+    bidirectional: bool = True,
+    dropout: Optional[float] = None,
+    grad_clip: float = 0.0,
+    nI: Optional[int] = None,
+) -> Model[List[Floats2d], List[Floats2d]]:
+    """A recurrent encoder of token vectors: the `encode` block of a spacy.Tok2Vec.v2, or any layer from arrays to
+    arrays. A state depends on its document alone, whatever stands beside it in the batch.
+
+    width (int): Width of the output; with bidirectional, half of it belongs to each direction.
+    cell (str): "rnn" (Elman's, with tanh), "gru" or "lstm".
+    depth (int): Layers on top of each other.
+    bidirectional (bool): Whether to read from right to left too.
+    dropout (Optional[float]): Rate between the layers; None to follow [training] dropout.
+    grad_clip (float): Bound on the global norm of the layer's gradients; 0 for none.
+    nI (Optional[int]): Width of the input; None to infer it.
+    RETURNS (Model[List[Floats2d], List[Floats2d]]): The layer.
+    RAISES (ValueError): If a number is out of its range, or width odd with two directions.
+    """
+    architecture = "spacy_fodl.RNNEncoder.v1"
+    check_rnn(architecture, width, depth, dropout, grad_clip)
+    check(architecture, "width", width, not (bidirectional and width % 2), "even, half for each direction")
+    return TorchLayer(
+        RNNEncoder,
+        nI=nI,
+        nO=width,
+        arguments={
+            "cell": cell,
+            "width": width // 2 if bidirectional else width,
+            "depth": depth,
+            "bidirectional": bidirectional,
+        },
+        dropout=dropout,
+        grad_clip=grad_clip,
+    )
+
+
+def build_rnn_textcat_v1(
+    tok2vec: Model[List[Doc], List[Floats2d]],
+    exclusive_classes: bool = True,
+    cell: Cell = "lstm",
+    width: int = 128,
+    depth: int = 1,
+    bidirectional: bool = True,
+    pooling: Literal["max", "mean", "last"] = "max",
+    max_length: int = 0,
+    truncate: Literal["head", "tail", "both"] = "both",
+    dropout: Optional[float] = None,
+    grad_clip: float = 0.0,
+    nO: Optional[int] = None,
+) -> Model[List[Doc], Floats2d]:
+    """Classify documents by a recurrent network over their token vectors, pooled over time (Collobert et al. 2011,
+    section 3.2.2, for the maximum over time; Dai and Le 2015 for the LSTM on reviews). It fits spaCy's own
+    `textcat` and `textcat_multilabel` as well as ours.
+
+    tok2vec (Model[List[Doc], List[Floats2d]]): Makes the token vectors: an embedding, spacy.Tok2Vec.v2 or a listener.
+    exclusive_classes (bool): Whether exactly one category is true (softmax) or any number of them (sigmoids).
+    cell (str): "rnn" (Elman's, with tanh), "gru" or "lstm".
+    width (int): Width of the states of one direction.
+    depth (int): Layers on top of each other.
+    bidirectional (bool): Whether to read from right to left too.
+    pooling (str): "max", "mean", or "last": the last state of each direction.
+    max_length (int): Tokens that are read of a document; 0 for all.
+    truncate (str): Which: the "head", the "tail", or "both", half of them from each end.
+    dropout (Optional[float]): Rate on the token vectors, between the layers and on the pooled vector; None to follow
+        [training] dropout.
+    grad_clip (float): Bound on the global norm of the torch layer's gradients; 0 for none.
+    nO (Optional[int]): Number of categories; None to infer it.
+    RETURNS (Model[List[Doc], Floats2d]): The model; scores of *shape* (documents, nO).
+    RAISES (ValueError): If a number is out of its range.
+    """
+    architecture = "spacy_fodl.RNNTextCat.v1"
+    check_rnn(architecture, width, depth, dropout, grad_clip)
+    check(architecture, "max_length", max_length, max_length >= 0, "0 for no limit, or more")
+    n_pooled = 2 * width if bidirectional else width
+    pooled = TorchLayer(
+        RNNPooling,
+        nI=tok2vec.maybe_get_dim("nO"),
+        nO=n_pooled,
+        arguments={
+            "cell": cell,
+            "width": width,
+            "depth": depth,
+            "bidirectional": bidirectional,
+            "pooling": pooling,
+            "max_length": max_length,
+            "truncate": truncate,
+        },
+        dropout=dropout,
+        grad_clip=grad_clip,
+        convert_inputs=tokens_to_torch,
+        convert_outputs=documents_from_torch,
+    )
+    head: Model[Floats2d, Floats2d]
+    if exclusive_classes:
+        output = Softmax(nO, n_pooled)
+        head = output
+    else:
+        output = Linear(nO, n_pooled)
+        head = chain(output, Logistic())
+    model = cast(Model[List[Doc], Floats2d], chain(tok2vec, pooled, head))
+    model.set_ref("tok2vec", tok2vec)
+    model.set_ref("output_layer", output)
+    model.attrs["multi_label"] = not exclusive_classes
+    return model
+
+
+def documents_from_torch(
+    model: Model, inputs_outputs: Tuple[Any, Any], is_train: bool
+) -> Tuple[Floats2d, Callable[[Floats2d], ArgsKwargs]]:
+    """A vector a document."""
+    _, output = inputs_outputs
+
+    def backprop(dY: Floats2d) -> ArgsKwargs:
+        return ArgsKwargs(args=((output,),), kwargs={"grad_tensors": (xp2torch(dY, device=output.device),)})
+
+    return cast(Floats2d, torch2xp(output)), backprop
+
+
+def check_rnn(architecture: str, width: int, depth: int, dropout: Optional[float], grad_clip: float) -> None:
+    check(architecture, "width", width, width > 0, "positive")
+    check(architecture, "depth", depth, depth > 0, "positive")
+    check(architecture, "dropout", dropout, dropout is None or 0 <= dropout < 1, "null, or 0 or more and below 1")
+    check(architecture, "grad_clip", grad_clip, grad_clip >= 0, "0 or more")
+
+
+def check(architecture: str, argument: str, value: Any, is_good: bool, expected: str) -> None:
+    if not is_good:
+        raise ValueError(
+            Errors.F101.format(argument=argument, value=value, architecture=architecture, expected=expected)
+        )
