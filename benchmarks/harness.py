@@ -99,6 +99,13 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a file that is there in whole or, if the process is stopped, as it was."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf8")
+    os.replace(part, path)
+
+
 def processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
@@ -147,5 +154,5 @@ def write_result(
     }
     path = (WORK / "quick" if options.quick else RESULTS) / task / f"{system}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
+    write_text(path, json.dumps(result, indent=1) + "\n")
     return path
