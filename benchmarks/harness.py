@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -75,6 +74,8 @@ def run_jobs(jobs: Dict[str, List[Job]], at_once: int) -> Iterator[Tuple[str, Li
 
 def peak_memory() -> float:
     """Peak memory of this process in MiB."""
+    import resource  # Not on Windows, where corpora can be converted all the same.
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 

@@ -207,6 +207,7 @@ def test_the_command_fails_on_another_file_and_writes_nothing(corpus, file, tmp_
 def test_an_unknown_corpus_is_refused_with_those_that_there_are(tmp_path):
     done = CliRunner().invoke(app, ["corpora", "ptb", str(tmp_path / "out")])
     assert done.exit_code != 0
+    assert "conll2000, ewt, imdb, multi30k" in str(done.exception or done.output)
 
 
 @pytest.mark.slow
