@@ -6,11 +6,13 @@ from typing import List, Optional
 
 import typer
 
-from .data import conll2000
+from .data import conll2000, ewt, multi30k
 from .harness import Options
+from .imdb import imdb
 from .report import write_tables
 
 TASKS = ["tagger"]
+CORPORA = {"conll2000": conll2000, "ewt": ewt, "imdb": imdb, "multi30k": multi30k}
 DATA = typer.Option(Path("data"), envvar="FODL_DATA", help="Folder with local copies of the corpora")
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -25,14 +27,14 @@ def report(check: bool = typer.Option(False, help="Write nothing; fail if a tabl
 
 @app.command()
 def corpora(
-    name: str = typer.Argument(..., help="conll2000"),
+    name: str = typer.Argument(..., help=", ".join(CORPORA)),
     output: Path = typer.Argument(..., help="Folder for the .spacy files"),
     data: Path = DATA,
 ) -> None:
     """Check a corpus by its SHA-256 and convert it to the .spacy files that the benchmarks use."""
-    if name != "conll2000":
-        raise SystemExit(f"There is no corpus '{name}'. Known: conll2000")
-    for path in conll2000(data, output).values():
+    if name not in CORPORA:
+        raise SystemExit(f"There is no corpus '{name}'. Known: {', '.join(CORPORA)}")
+    for path in CORPORA[name](data, output).values():
         print(path)
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -75,6 +74,8 @@ def run_jobs(jobs: Dict[str, List[Job]], at_once: int) -> Iterator[Tuple[str, Li
 
 def peak_memory() -> float:
     """Peak memory of this process in MiB."""
+    import resource  # Not on Windows, where corpora can be converted all the same.
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
@@ -97,6 +98,13 @@ def command() -> str:
 
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that is there in whole or, if the process is stopped, as it was."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf8")
+    os.replace(part, path)
 
 
 def processor() -> str:
@@ -147,5 +155,5 @@ def write_result(
     }
     path = (WORK / "quick" if options.quick else RESULTS) / task / f"{system}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
+    write_text(path, json.dumps(result, indent=1) + "\n")
     return path

@@ -6,7 +6,7 @@ import statistics
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
-from .harness import RESULTS, ROOT
+from .harness import RESULTS, ROOT, write_text
 
 Results = Dict[str, Dict[str, Any]]
 
@@ -117,5 +117,5 @@ def write_tables(path: Path = ROOT / "README.md", check: bool = False) -> bool:
     old = path.read_text(encoding="utf8")
     new = rendered(old)
     if new != old and not check:
-        path.write_text(new, encoding="utf8")
+        write_text(path, new)
     return new != old

@@ -22,7 +22,7 @@ from .harness import ROOT, WORK, Options, run_job, run_jobs, write_result
 from .training import tagging_speed, train_and_test
 
 TASK = "tagger"
-DATA = ["conll2000/train.txt.gz", "conll2000/test.txt.gz"]
+DATA = ["conll2000/train.txt", "conll2000/test.txt"]
 EPOCHS = 12
 ROUNDS = 7
 # The window network of the bridge comparison: the book's hidden layers over vectors of spaCy's usual width.

@@ -1,14 +1,36 @@
 """The harness on a corpus made here: jobs, result files, tables."""
 
 import gzip
+import io
 import json
+import os
+import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from spacy.tokens import DocBin
+from spacy.vocab import Vocab
+from typer.testing import CliRunner
 
-from benchmarks import data, harness, report, tagger
+from benchmarks import data, harness, imdb, report, tagger
+from benchmarks.__main__ import app
+from spacy_fodl.training.parallel import TARGET
 
 SENTENCES = [("I like ham", "PRP VBP NN"), ("Eat green eggs", "VB JJ NNS"), ("I walk to town", "PRP VBP TO NN")] * 20
+
+
+def put(folder, name, text, monkeypatch, packed=False):
+    """Write a file of a corpus, and let it be the one that is expected."""
+    path = folder / (f"{name}.gz" if packed else name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(text.encode("utf8")) if packed else text.encode("utf8"))
+    monkeypatch.setitem(data.SHA256, name, data.text_sha256(path))
+    return path
+
+
+def read(path):
+    return list(DocBin().from_disk(path).get_docs(Vocab()))
 
 
 @pytest.fixture
@@ -18,10 +40,8 @@ def corpora(tmp_path, monkeypatch):
         "\n".join(f"{word} {tag} O" for word, tag in zip(words.split(), tags.split())) for words, tags in SENTENCES
     )
     folder = tmp_path / "data"
-    (folder / "conll2000").mkdir(parents=True)
     for name in tagger.DATA:
-        (folder / name).write_bytes(gzip.compress(text.encode("utf8")))
-        monkeypatch.setitem(data.SHA256, name, harness.sha256(folder / name))
+        put(folder, name, text, monkeypatch, packed=True)
     monkeypatch.setattr(data, "DEV_SENTENCES", 10)
     return folder
 
@@ -36,13 +56,10 @@ def options(corpora, tmp_path, monkeypatch):
 
 
 def test_splits_are_apart_and_stay_the_same(corpora, tmp_path):
-    from spacy.tokens import DocBin
-    from spacy.vocab import Vocab
-
     sizes = []
     for name in ("a", "b"):
         paths = data.conll2000(corpora, tmp_path / name)
-        docs = {split: list(DocBin().from_disk(path).get_docs(Vocab())) for split, path in paths.items()}
+        docs = {split: read(path) for split, path in paths.items()}
         sizes.append({split: len(found) for split, found in docs.items()})
     assert sizes[0] == sizes[1] == {"train": 50, "dev": 10, "test": 60}
     assert (tmp_path / "a" / "dev.spacy").read_bytes() == (tmp_path / "b" / "dev.spacy").read_bytes()
@@ -50,14 +67,166 @@ def test_splits_are_apart_and_stay_the_same(corpora, tmp_path):
 
 
 def test_another_file_is_refused(corpora, tmp_path):
-    (corpora / tagger.DATA[0]).write_bytes(gzip.compress(b"other X O"))
+    (corpora / f"{tagger.DATA[0]}.gz").write_bytes(gzip.compress(b"other X O"))
     with pytest.raises(SystemExit, match="another file"):
         data.conll2000(corpora, tmp_path)
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(SystemExit, match=r"train\.txt\.gz is missing.*--data"):
+    with pytest.raises(SystemExit, match=r"train\.txt is missing, and .*train\.txt\.gz too.*--data"):
         data.conll2000(tmp_path, tmp_path)
+
+
+def test_a_file_that_was_cut_short_is_named(corpora, tmp_path):
+    path = corpora / f"{tagger.DATA[0]}.gz"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(SystemExit, match=r"train\.txt\.gz can't be unpacked"):
+        data.conll2000(corpora, tmp_path)
+
+
+TREEBANK = """# newdoc id = a
+1\tCats\tcat\tNOUN\tNNS\tNumber=Plur\t2\tnsubj\t_\t_
+2\tsleep\tsleep\tVERB\tVBP\t_\t0\troot\t_\tSpaceAfter=No
+3\t.\t.\tPUNCT\t.\t_\t2\tpunct\t_\t_
+
+1\tEat\teat\tVERB\tVB\t_\t0\troot\t_\t_
+
+"""
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_treebank_keeps_its_trees(packed, tmp_path, monkeypatch):
+    for split in ("train", "dev", "test"):
+        put(tmp_path, f"ud_english_ewt/en_ewt-ud-{split}.conllu", TREEBANK, monkeypatch, packed)
+    paths = data.ewt(tmp_path, tmp_path / "out")
+    assert list(paths) == ["train", "dev", "test"]
+    for path in paths.values():
+        first, second = read(path)
+        assert first.text == "Cats sleep. "
+        assert [(t.lemma_, t.pos_, t.tag_, t.dep_, t.head.i) for t in first] == [
+            ("cat", "NOUN", "NNS", "nsubj", 1),
+            ("sleep", "VERB", "VBP", "ROOT", 1),
+            (".", "PUNCT", ".", "punct", 1),
+        ]
+        assert str(first[0].morph) == "Number=Plur"
+        assert [t.is_sent_start for t in first] == [True, False, False]
+        assert second.text == "Eat "
+    assert len(read(data.ewt(tmp_path, tmp_path / "out", limit=1)["dev"])) == 1
+
+
+def test_pairs_keep_their_translations(tmp_path, monkeypatch):
+    for name in ("train", "val", "test_2016_flickr"):
+        put(tmp_path, f"multi30k/{name}.en", f"A dog.\nThe {name}\n", monkeypatch, packed=name == "train")
+        put(tmp_path, f"multi30k/{name}.fr", "Un chien. \nDeux\n", monkeypatch)
+    paths = data.multi30k(tmp_path, tmp_path / "out")
+    docs = {split: read(path) for split, path in paths.items()}
+    assert {split: [doc.text for doc in its] for split, its in docs.items()} == {
+        "train": ["A dog.", "The train"],
+        "dev": ["A dog.", "The val"],
+        "test": ["A dog.", "The test_2016_flickr"],
+    }
+    assert [doc._.get(TARGET) for doc in docs["dev"]] == ["Un chien.", "Deux"]
+
+
+def reviews(split):
+    """Lines as in the local copies, and what upstream has in their place."""
+    lines = {}
+    for label, stars in (("pos", 9), ("neg", 2)):
+        for number in range(12):
+            text = f"{split} {label} {number}<br />"
+            lines[f"{label}\t{split}/{label}/{number}_{stars}\t{text} end "] = f"{text}\x85\tend\n"
+    return lines
+
+
+@pytest.fixture
+def imdb_folders(tmp_path, monkeypatch):
+    """The same reviews as files of lines, and as upstream's archive."""
+    lines, archived = tmp_path / "lines", tmp_path / "archived" / imdb.ARCHIVE
+    archived.parent.mkdir(parents=True)
+    with tarfile.open(archived, "w:gz") as archive:
+        for split in ("train", "test"):
+            its = reviews(split)
+            put(lines, f"imdb/{split}.tsv", "".join(f"{line}\n" for line in its), monkeypatch, packed=True)
+            monkeypatch.setitem(imdb.FOLDED_SHA256, split, imdb.folded_sha256(its))
+            members = {f"{line.split()[1]}.txt": text for line, text in its.items()}
+            for name, text in {**members, "train/unsup/0_0.txt": "?", "README": "?"}.items():
+                info = tarfile.TarInfo(f"aclImdb/{name}")
+                info.size = len(text.encode("utf8"))
+                archive.addfile(info, io.BytesIO(text.encode("utf8")))
+    monkeypatch.setattr(imdb, "DEV_REVIEWS", 10)
+    return lines, tmp_path / "archived"
+
+
+def test_reviews_are_the_same_from_lines_and_from_the_archive(imdb_folders, tmp_path):
+    found = []
+    for folder in imdb_folders:
+        paths = imdb.imdb(folder, tmp_path / "out")
+        found.append({split: [(doc.text, doc.cats) for doc in read(path)] for split, path in paths.items()})
+    assert found[0] == found[1]
+    splits = found[0]
+    assert {split: len(its) for split, its in splits.items()} == {"train": 14, "dev": 10, "test": 24}
+    assert sum(cats["pos"] for _, cats in splits["dev"]) == 5
+    assert not {text for text, _ in splits["train"]} & {text for text, _ in splits["dev"]}
+    for text, cats in splits["test"]:
+        _, label, number, _ = text.split()
+        assert text == f"test {label} {number}  end "
+        assert cats == {"pos": float(label == "pos"), "neg": float(label == "neg")}
+    assert len({label for text, _ in splits["test"][:8] for label in text.split()[1:2]}) == 2, "not shuffled"
+
+
+def test_an_archive_with_other_reviews_is_refused(imdb_folders, tmp_path, monkeypatch):
+    monkeypatch.setitem(imdb.FOLDED_SHA256, "test", "0")
+    with pytest.raises(SystemExit, match="24 reviews of 'test' .* others"):
+        imdb.imdb(imdb_folders[1], tmp_path / "out")
+    path = imdb_folders[1] / imdb.ARCHIVE
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(SystemExit, match="can't be unpacked"):
+        imdb.imdb(imdb_folders[1], tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "corpus,file",
+    [
+        ("conll2000", "conll2000/test.txt"),
+        ("ewt", "ud_english_ewt/en_ewt-ud-test.conllu"),
+        ("imdb", "imdb/test.tsv"),
+        ("multi30k", "multi30k/test_2016_flickr.fr"),
+    ],
+)
+def test_the_command_fails_on_another_file_and_writes_nothing(corpus, file, tmp_path, monkeypatch):
+    for name in data.SHA256:
+        if name.startswith(f"{file.split('/')[0]}/"):
+            put(tmp_path, name, "I PRP O\n", monkeypatch)
+    (tmp_path / file).write_text("You PRP O\n")
+    done = CliRunner().invoke(app, ["corpora", corpus, str(tmp_path / "out"), "--data", str(tmp_path)])
+    assert done.exit_code != 0
+    assert "another file" in str(done.exception or done.output)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_corpus_is_refused_with_those_that_there_are(tmp_path):
+    done = CliRunner().invoke(app, ["corpora", "ptb", str(tmp_path / "out")])
+    assert done.exit_code != 0
+    assert "conll2000, ewt, imdb, multi30k" in str(done.exception or done.output)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("FODL_DATA" not in os.environ, reason="FODL_DATA names no folder with local copies of the corpora")
+def test_the_corpora_have_the_counts_of_their_descriptions(tmp_path):
+    folder = Path(os.environ["FODL_DATA"])
+    published = imdb.published_lines(folder)
+    assert {split: imdb.folded_sha256(lines) for split, lines in published.items()} == imdb.FOLDED_SHA256
+    train, dev = imdb.cut(published["train"])
+    assert (len(train), len(dev), len(published["test"])) == (22500, 2500, 25000)
+    counts = {}
+    for name, make in (("conll2000", data.conll2000), ("ewt", data.ewt), ("multi30k", data.multi30k)):
+        paths = make(folder, tmp_path / name)
+        counts[name] = [len(DocBin().from_disk(path)) for path in paths.values()]
+    assert counts == {
+        "conll2000": [8036, 900, 2012],
+        "ewt": [12544, 2001, 2077],
+        "multi30k": [29000, 1014, 1000],
+    }
 
 
 @pytest.mark.slow
@@ -104,3 +273,14 @@ def test_summary_has_means_and_deviations():
 def test_the_command_names_no_folder_of_this_machine(options, monkeypatch):
     monkeypatch.setattr("sys.argv", ["benchmarks", "tagger", "--data", "/home/me/data", "--jobs", "2", "--data=/x"])
     assert harness.command() == "python -m benchmarks tagger --jobs 2"
+
+
+def test_a_text_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    path = tmp_path / "result.json"
+    harness.write_text(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        harness.write_text(path, "new" * 10000 + "\ud800")
+    assert path.read_text() == "old"
+    harness.write_text(path, "new")
+    assert path.read_text() == "new"
+    assert [found.name for found in tmp_path.glob("*.json")] == ["result.json"]

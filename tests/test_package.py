@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
@@ -38,9 +39,10 @@ def dist(tmp_path_factory):
     # In a copy: a build leaves metadata in the source folder, which would go stale there and hide the installed ones.
     source = tmp_path_factory.mktemp("source") / "checkout"
     source.mkdir()
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("setup.cfg", "pyproject.toml", "MANIFEST.in", "project.yml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    shutil.copytree(ROOT / "spacy_fodl", source / "spacy_fodl", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("spacy_fodl", "configs", "benchmarks", "tests"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "work"))
     call(sys.executable, "-m", "build", "--outdir", folder, source)
     return folder
 
@@ -58,7 +60,22 @@ def test_the_wheel_holds_the_package_and_its_data_only(dist):
     assert package == expected
     assert any(name.endswith("starter/treebank/train.conllu") for name in names)
     assert any(name.endswith("LICENSE") for name in names)
-    assert len(list(dist.glob("*.tar.gz"))) == 1
+
+
+@pytest.mark.slow
+def test_the_source_distribution_trains_and_tests_too(dist):
+    (sdist,) = dist.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    folders = [ROOT / name for name in ("configs", "benchmarks", "tests")]
+    expected = {
+        str(path.relative_to(ROOT))
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file() and not {"__pycache__", "work"} & set(path.parts)
+    }
+    assert expected <= names
+    assert "project.yml" in names
 
 
 @pytest.mark.slow
