@@ -17,7 +17,10 @@ def corpus(tmp_path_factory):
     """A .spacy file and a folder with vectors."""
     folder = tmp_path_factory.mktemp("corpus")
     nlp = spacy.blank("en")
-    DocBin(docs=[example.reference for example in make_examples(nlp)]).to_disk(folder / "train.spacy")
+    docs = [example.reference for example in make_examples(nlp)]
+    for i, doc in enumerate(docs):
+        doc.cats = {"first": float(i < 2), "later": float(i >= 2)}
+    DocBin(docs=docs).to_disk(folder / "train.spacy")
     words = ["eggs", "ham", "like", "walk"]
     nlp.vocab.vectors = Vectors(strings=nlp.vocab.strings, shape=(len(words), 5), keys=words, name="some")
     nlp.vocab.vectors.data[:] = 0.5
@@ -50,7 +53,8 @@ def test_every_config_trains_two_steps_and_loads(path, corpus, tmp_path):
     assert all(not torch.equal(old, new) for old, new in zip(before, torch_weights(nlp), strict=True))
     nlp.to_disk(tmp_path)
     text = "I like ham"
-    assert [t.tag_ for t in spacy.load(tmp_path)(text)] == [t.tag_ for t in nlp(text)]
+    again, doc = spacy.load(tmp_path)(text), nlp(text)
+    assert ([t.tag_ for t in again], again.cats) == ([t.tag_ for t in doc], doc.cats)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)

@@ -1,6 +1,6 @@
 """fodl_textcat and fodl_textcat_multilabel: recurrent text classifiers as components."""
 
-from typing import Any, Callable, Dict, Iterable, Optional, Tuple, cast
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, cast
 
 import numpy as np
 from spacy.language import Language
@@ -14,6 +14,8 @@ from thinc.types import Floats2d
 from ..errors import Errors
 from ..models.words import learn_words
 from .saving import SafeSaving
+
+SAMPLE_DOCS = 10
 
 default_model_config = """
 [model]
@@ -156,9 +158,41 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
             known[[not example.reference.cats for example in examples]] = 0.0
         return truths, known
 
-    def _learn_words(self, get_examples: Callable[[], Iterable[Example]]) -> None:
+    def _survey(
+        self, get_examples: Callable[[], Iterable[Example]], labels: Optional[Iterable[str]]
+    ) -> Tuple[List[str], List[Example]]:
+        """Read the training examples once, which for long texts takes a while: let word embeddings learn their words,
+        and check the annotations.
+
+        labels (Optional[Iterable[str]]): The categories, if they are given.
+        RETURNS (Tuple[List[str], List[Example]]): The categories, given or found, and examples to infer shapes from.
+        RAISES (ValueError): If there are neither, or a value of an annotation is wrong.
+        """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
-        learn_words(self.model, (example.predicted for example in get_examples()))
+        found: Dict[str, None] = {}
+        sample: List[Example] = []
+
+        n_examples = 0
+
+        def read() -> Iterator[Doc]:
+            nonlocal n_examples
+            for example in get_examples():
+                n_examples += 1
+                self._validate_categories([example])
+                found.update(dict.fromkeys(example.reference.cats))
+                if len(sample) < SAMPLE_DOCS:
+                    sample.append(example)
+                yield example.predicted
+
+        docs = read()
+        learn_words(self.model, docs)
+        for _ in docs:  # What learn_words left unread.
+            pass
+        categories = list(found if labels is None else labels)
+        if not categories or not sample:
+            what = "category (doc.cats)" if sample else "document"
+            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what))
+        return categories, sample
 
 
 class FodlTextCat(RecurrentCategorizer):
@@ -186,8 +220,8 @@ class FodlTextCat(RecurrentCategorizer):
         positive_label (Optional[str]): Of two categories, the one whose precision, recall and F-score count.
         RAISES (ValueError): If there are fewer than two categories, or other ones than at an earlier initialization.
         """
-        self._learn_words(get_examples)
-        super().initialize(get_examples, nlp=nlp, labels=labels, positive_label=positive_label)
+        labels, sample = self._survey(get_examples, labels)
+        super().initialize(lambda: sample, nlp=nlp, labels=labels, positive_label=positive_label)
 
 
 class FodlTextCatMultiLabel(RecurrentCategorizer, MultiLabel_TextCategorizer):
@@ -213,5 +247,5 @@ class FodlTextCatMultiLabel(RecurrentCategorizer, MultiLabel_TextCategorizer):
         labels (Optional[Iterable[str]]): The categories; None to collect them from the examples.
         RAISES (ValueError): If there are no categories, or other ones than at an earlier initialization.
         """
-        self._learn_words(get_examples)
-        super().initialize(get_examples, nlp=nlp, labels=labels)
+        labels, sample = self._survey(get_examples, labels)
+        super().initialize(lambda: sample, nlp=nlp, labels=labels)

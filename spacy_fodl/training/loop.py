@@ -115,6 +115,8 @@ def train(
                 save(info["step"], [(float(score), step) for score, step in info["checkpoints"]], is_best)
                 info["output_path"] = str(output / DIR_MODEL_LAST)
             log_step(info if is_best is not None else None)
+            if is_best is not None:
+                stdout.flush()  # A log in a file shows how far it is.
     finally:
         finalize()
     if info is None:
