@@ -1,5 +1,6 @@
 """The wheel works where nothing of the source is."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import spacy
+from spacy.tokens import DocBin
 
+from .components import COMPONENTS
 from .util import ROOT
 
 USE = """
@@ -28,7 +32,9 @@ print([token.tag_ for token in spacy.load({folder!r})("I like ham")])
 
 
 def call(*command, cwd=None):
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=cwd, timeout=900)
+    # Without the caller's PYTHONPATH, which would reach into the clean environment.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=cwd, env=env, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -78,14 +84,42 @@ def test_the_source_distribution_trains_and_tests_too(dist):
     assert "project.yml" in names
 
 
-@pytest.mark.slow
-def test_the_wheel_works_in_a_clean_environment(dist, tmp_path):
+@pytest.fixture(scope="module")
+def clean(dist, tmp_path_factory):
+    """The Python of an environment with our wheel and what it requires, and nothing else."""
     (wheel,) = dist.glob("*.whl")
-    venv.create(tmp_path / "env", with_pip=True)
-    python = tmp_path / "env" / "bin" / "python"
+    env = tmp_path_factory.mktemp("clean") / "env"
+    venv.create(env, with_pip=True)
+    python = env / "bin" / "python"
     call(python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", wheel)
-    site = call(python, "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])").strip()
+    return python
+
+
+@pytest.mark.slow
+def test_the_wheel_works_in_a_clean_environment(clean, tmp_path):
+    site = call(clean, "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])").strip()
     # In an empty folder, so that the checkout isn't importable.
     code = USE.format(site=str(Path(site)), folder=str(tmp_path / "model"))
-    assert call(python, "-c", code, cwd=tmp_path).strip() == "['PRP', 'VBP', 'NN']"
-    assert "show" in call(python, "-m", "spacy", "fodl", "--help", cwd=tmp_path)
+    assert call(clean, "-c", code, cwd=tmp_path).strip() == "['PRP', 'VBP', 'NN']"
+    assert "show" in call(clean, "-m", "spacy", "fodl", "--help", cwd=tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("component", COMPONENTS, ids=lambda component: component.factory)
+def test_a_packaged_pipeline_works_in_a_clean_environment(component, clean, tmp_path):
+    name = component.factory
+    component.write_corpora(tmp_path)
+    (tmp_path / "text.txt").write_text("The cat sleeps.")
+    call(clean, "-m", "spacy", "init", "config", "config.cfg", "--pipeline", name, cwd=tmp_path)
+    corpora = ["--paths.train", "train.spacy", "--paths.dev", "dev.spacy"]
+    options = [*corpora, *component.training_options(), "--training.max_steps", 2]
+    call(clean, "-m", "spacy", "train", "config.cfg", "--output", ".", *options, cwd=tmp_path)
+    # Not with the clean Python: making a wheel takes the package `build`.
+    package = [tmp_path / "model-last", tmp_path, "--name", name, "--build", "wheel"]
+    call(sys.executable, "-m", "spacy", "package", *package)
+    # Its requirements, spacy-fodl among them, must be met by what is there: no index is asked.
+    (wheel,) = tmp_path.glob("*/dist/*.whl")
+    call(clean, "-m", "pip", "install", "--quiet", "--no-index", wheel)
+    call(clean, "-m", "spacy", "apply", f"en_{name}", "text.txt", "annotated.spacy", cwd=tmp_path)
+    (doc,) = DocBin().from_disk(tmp_path / "annotated.spacy").get_docs(spacy.blank("en").vocab)
+    assert component.annotated(doc)
