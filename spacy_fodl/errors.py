@@ -103,7 +103,7 @@ class Errors(metaclass=ErrorsWithCodes):
     )
 
     # Command line (F3xx)
-    F301 = "{model} has no fodl_tagger to show. Its components: {pipes}."
+    F301 = "{model} has no component of spacy-fodl to show. Its components: {pipes}."
     F302 = "--target names the file with the translations: parallel text needs it, no other format takes it."
     F303 = "{path} is not named .spacy: spaCy reads no other files as a corpus. Name it {path}.spacy, for example."
     F304 = "{path} holds no document of the format {format}."

@@ -1,7 +1,7 @@
-"""spacy fodl show: what a pipeline says of a text, as a table."""
+"""spacy fodl show: what a pipeline says of a text, as tables."""
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import spacy
 import srsly
@@ -12,6 +12,7 @@ from wasabi import msg, table
 
 from ..errors import Errors
 from ..pipeline.tagger import FodlTagger
+from ..pipeline.textcat import RecurrentCategorizer
 
 Row = List[str]
 SCORES = ["score", "value"]
@@ -23,35 +24,45 @@ def show(
     scores: Optional[Path] = typer.Option(None, help="JSON file of `spacy evaluate --output` to print beside it"),
     output: Optional[Path] = typer.Option(None, "--output", "-o", help="Markdown file to write the report to"),
 ) -> None:
-    """Tag a text and print each token with its tag, the tag's probability, the next best tag and what the tag means."""
+    """Analyse a text and print each token with its tag, the tag's probability, the next best tag and what the tag means,
+    and the categories of the text with their scores."""
     try:
         nlp = spacy.load(model)
         accuracies = score_rows(srsly.read_json(scores)) if scores else []
     except (OSError, ValueError) as e:
         msg.fail(str(e), exits=1)
-    names = [name for name, pipe in nlp.pipeline if isinstance(pipe, FodlTagger)]
-    if not names:
-        msg.fail(Errors.F301.format(model=model, pipes=", ".join(nlp.pipe_names) or "none"), exits=1)
     doc = nlp(text)
-    header, *rows = tag_rows(nlp, names[0], doc)
+    shown = list(views(nlp, doc))
+    if not shown:
+        msg.fail(Errors.F301.format(model=model, pipes=", ".join(nlp.pipe_names) or "none"), exits=1)
     if accuracies:
         print(table(accuracies, header=SCORES, divider=True, aligns=("l", "r")))
-    print(table(rows, header=header, divider=True))
+    for _, (header, *rows) in shown:
+        print(table(rows, header=header, divider=True))
     if output:
         parts = [f"# What {model} says"]
         if accuracies:
             parts += [
-                f"Measured on sentences apart from the training data ({scores}):",
+                f"Measured on texts apart from the training data ({scores}):",
                 markdown([SCORES, *accuracies]),
             ]
-        parts += [
-            f"> {text}",
-            "Each tag with its probability, and the next best tag with its own.",
-            markdown([header, *rows]),
-        ]
+        parts.append(f"> {text}")
+        for caption, rows in shown:
+            parts += [caption, markdown(rows)]
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text("\n\n".join(parts) + "\n", encoding="utf8")
         msg.good(f"Wrote {output}")
+
+
+def views(nlp: Language, doc: Doc) -> Iterator[Tuple[str, List[Row]]]:
+    """For each component that can be shown a caption, and a table with its header."""
+    for name, pipe in nlp.pipeline:
+        if isinstance(pipe, FodlTagger):
+            yield "Each tag with its probability, and the next best tag with its own.", tag_rows(nlp, name, doc)
+        elif isinstance(pipe, RecurrentCategorizer):
+            scores = sorted(((doc.cats[label], label) for label in pipe.labels), reverse=True)
+            rows = [[label, f"{score:.2f}"] for score, label in scores]
+            yield "Each category with its score.", [["category", "score"], *rows]
 
 
 def tag_rows(nlp: Language, name: str, doc: Doc) -> List[Row]:
@@ -72,7 +83,12 @@ def tag_rows(nlp: Language, name: str, doc: Doc) -> List[Row]:
 
 
 def score_rows(scores: Dict[str, Any]) -> List[Row]:
-    named = {"token_acc": "tokens", "tag_acc": "tags", "pos_acc": "parts of speech"}
+    named = {
+        "token_acc": "tokens",
+        "tag_acc": "tags",
+        "pos_acc": "parts of speech",
+        "cats_macro_f": "categories, macro F",
+    }
     rows = [[title, f"{100 * scores[key]:.2f} %"] for key, title in named.items() if scores.get(key) is not None]
     if scores.get("speed"):
         rows.append(["speed", f"{scores['speed']:,.0f} words/s"])
