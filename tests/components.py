@@ -35,8 +35,6 @@ class Component:
     steps: int = 60
     overrides: Dict[str, Any] = field(default_factory=dict)
     """Further settings of the config for that training."""
-    unlabelled: str = "F201"
-    """The number of the error if the training data has no annotation and no labels are given."""
     relabel: Optional[Callable[[Any], Any]] = lambda labels: [*labels, "EXTRA"]
     """From the file of `init labels` to one that the training data alone wouldn't give; None without labels."""
     stock: Optional[Tuple[str, str]] = None
@@ -104,7 +102,6 @@ COMPONENTS = [
         setting=("threshold", 0.2),
         overrides={"training.optimizer.learn_rate": 0.01},
         steps=160,
-        unlabelled="E867",
         stock=("textcat", "Text Classification (Exclusive Classes)"),
         threshold="All scores are identical",
     ),
@@ -117,7 +114,6 @@ COMPONENTS = [
         torch_layer="torch(RNNPooling)",
         setting=("threshold", 0.2),
         overrides={"training.optimizer.learn_rate": 0.003},
-        unlabelled="E143",
         stock=("textcat_multilabel", "Text Classification (Multilabel)"),
         threshold="Best threshold",
         threshold_score="cats_macro_f",
