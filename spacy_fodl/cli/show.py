@@ -24,8 +24,8 @@ def show(
     scores: Optional[Path] = typer.Option(None, help="JSON file of `spacy evaluate --output` to print beside it"),
     output: Optional[Path] = typer.Option(None, "--output", "-o", help="Markdown file to write the report to"),
 ) -> None:
-    """Analyse a text and print each token with its tag, the tag's probability, the next best tag and what the tag means,
-    and the categories of the text with their scores."""
+    """Analyse a text and print each token with its tag, the tag's probability, the next best tag and what the tag
+    means, and the categories of the text with their scores."""
     try:
         nlp = spacy.load(model)
         accuracies = score_rows(srsly.read_json(scores)) if scores else []
