@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 TITLES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 # Beyond so many decades below the largest value a picture shows nothing more.
-DECADES = 20
+DECADES = 30
 
 
 def plot_gradient_flow(flows: Dict[str, GradientFlow]) -> "Figure":
@@ -27,7 +27,7 @@ def plot_gradient_flow(flows: Dict[str, GradientFlow]) -> "Figure":
     figure = new_figure(3.2 * len(flows) + 0.6, 3.2)
     panels = figure.subplots(1, len(flows), sharey=True, squeeze=False)[0]
     for panel, (title, flow) in zip(panels, flows.items()):
-        lines = [(flow.norms, "-", "gradient"), (flow.bound, "--", "bound"), (flow.keep, ":", "keep gates")]
+        lines = [(flow.norms, "C0-", "gradient"), (flow.bound, "C1--", "bound"), (flow.keep, "C2:", "keep gates")]
         for values, style, label in lines:
             if values is not None:
                 panel.plot(range(len(values)), np.where(values > 0, values, np.nan), style, label=label)
