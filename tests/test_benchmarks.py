@@ -5,8 +5,9 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 
-from benchmarks import data, harness, report, tagger
+from benchmarks import data, harness, memory, report, tagger
 
 SENTENCES = [("I like ham", "PRP VBP NN"), ("Eat green eggs", "VB JJ NNS"), ("I walk to town", "PRP VBP TO NN")] * 20
 
@@ -104,3 +105,39 @@ def test_summary_has_means_and_deviations():
 def test_the_command_names_no_folder_of_this_machine(options, monkeypatch):
     monkeypatch.setattr("sys.argv", ["benchmarks", "tagger", "--data", "/home/me/data", "--jobs", "2", "--data=/x"])
     assert harness.command() == "python -m benchmarks tagger --jobs 2"
+
+
+@pytest.mark.parametrize("distance", [1, 30])
+def test_the_adding_problem_marks_two_numbers_at_that_distance(distance):
+    X, sums = memory.adding_problem(50, distance, torch.Generator().manual_seed(0))
+    assert X.shape == (50, distance + memory.SLACK, 2)
+    numbers, marks = X.unbind(2)
+    places = marks.nonzero()[:, 1].view(50, 2)
+    assert (places[:, 1] - places[:, 0] == distance).all()
+    assert len(places[:, 0].unique()) > 5
+    torch.testing.assert_close((numbers * marks).sum(1), sums)
+    assert marks.sum() == 100
+
+
+def test_a_network_learns_to_add_near_numbers(monkeypatch):
+    monkeypatch.setattr(memory, "TEST_SEQUENCES", 200)
+    assert memory.relative_error("lstm", 1, 0, steps=500) < 0.5
+    assert memory.relative_error("lstm", 1, 0, steps=1) > 0.9
+
+
+def test_a_seed_repeats_itself():
+    errors = [memory.relative_error("rnn", 3, seed, steps=5) for seed in (0, 0, 1)]
+    assert errors[0] == errors[1] != errors[2]
+
+
+def test_the_memory_task_from_training_to_table(options, tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "LAGS", [1, 5])
+    memory.run(replace(options, systems=["rnn", "lstm"]))
+    (tmp_path / "work" / "quick").rename(tmp_path / "results")
+    result = json.loads((tmp_path / "results" / "memory" / "lstm.json").read_text())
+    assert result["mean"]["error_5"] > 0
+    assert report.memory().splitlines()[0] == "| distance | 1 | 5 |"
+    assert [line.split(" | ")[0] for line in report.memory().splitlines()[2:]] == ["| RNN", "| LSTM"]
+    assert "1 seeds" in report.memory_setting()
+    with pytest.raises(SystemExit, match=r"cnn.*rnn, gru, lstm"):
+        memory.run(replace(options, systems=["cnn"]))
