@@ -11,9 +11,9 @@ from spacy_fodl.modules.rnn import RNNEncoder
 from .harness import Options, run_jobs, write_result
 
 TASK = "memory"
-SYSTEMS = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
+SYSTEMS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 LAGS = [10, 50, 100, 200]
-STEPS = 1500
+STEPS = 2500
 # The first mark is among so many steps, and so many stand around the two marks.
 SLACK = 10
 WIDTH = 32

@@ -139,5 +139,5 @@ def test_the_memory_task_from_training_to_table(options, tmp_path, monkeypatch):
     assert report.memory().splitlines()[0] == "| distance | 1 | 5 |"
     assert [line.split(" | ")[0] for line in report.memory().splitlines()[2:]] == ["| RNN", "| LSTM"]
     assert "1 seeds" in report.memory_setting()
-    with pytest.raises(SystemExit, match=r"cnn.*rnn, gru, lstm"):
+    with pytest.raises(SystemExit, match=r"cnn.*rnn, lstm, gru"):
         memory.run(replace(options, systems=["cnn"]))
