@@ -28,9 +28,9 @@ class GradientFlow:
     """The spectral norm of the Jacobian of h_T by x_{T-k}, for each lag k: the largest factor by which a change of
     that input changes the state."""
     bound: Optional[np.ndarray]
-    """For the plain network ‖W_rec‖^k ‖W_in‖ with the largest singular values (Bengio et al. 1994, theorem 4; Pascanu
-    et al. 2013, section 2.1); with one unit and one input that is |w_rec|^k |w_in|. None for the others, which
-    have no such bound."""
+    """For the plain network ‖W_rec‖^k ‖W_in‖ with the largest singular values (Pascanu et al. 2013, section 2.1, after
+    Bengio et al. 1994); with one unit and one input that is |w_rec|^k |w_in|. None for the others, which have no such
+    bound."""
     keep: Optional[np.ndarray]
     """For the LSTM the product of the keep gates of the last k tokens, at the unit where it is largest: the norm of the
     derivative of the cell by the cell k tokens before along the path that passes no weights, the constant error

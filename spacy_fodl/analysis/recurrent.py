@@ -69,15 +69,15 @@ def read_vectors(model: Model, doc: Doc) -> Tuple[RNNEncoder, Tensor, List[str]]
     finally:
         hook.remove()
     texts = [token.text for token in doc]
-    return encoder, seen[0], [texts[i] for i in read_tokens(model, len(doc))]
+    return encoder, seen[0], [texts[i] for i in read_tokens(model, encoder, len(doc))]
 
 
-def read_tokens(model: Model, n: int) -> List[int]:
-    """The places of the tokens that a classifier reads of a document of n tokens."""
+def read_tokens(model: Model, encoder: RNNEncoder, n: int) -> List[int]:
+    """The places of the tokens that an encoder reads of a document of n tokens: a classifier may truncate."""
     places = torch.arange(n, device="cpu")
     for node in model.walk():
         for module in torch_modules(node):
-            if isinstance(module, RNNPooling):
+            if isinstance(module, RNNPooling) and module.encoder is encoder:
                 places, _ = module.truncated(places, torch.tensor([n], device="cpu"))
     return cast(List[int], places.tolist())
 
