@@ -1,5 +1,6 @@
 """The adding problem: over which distance do RNN, GRU and LSTM learn to remember a number?"""
 
+from dataclasses import dataclass
 from typing import Any, Dict, List, Tuple
 
 import torch
@@ -11,7 +12,6 @@ from spacy_fodl.modules.rnn import RNNEncoder
 from .harness import Options, run_jobs, write_result
 
 TASK = "memory"
-SYSTEMS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 LAGS = [10, 50, 100, 200]
 STEPS = 2500
 # The first mark is among so many steps, and so many stand around the two marks.
@@ -23,6 +23,23 @@ LEARNING_RATE = 0.01
 GRAD_CLIP = 1.0
 
 
+@dataclass
+class System:
+    description: str
+    cell: str
+    only_far: bool = False
+    """Whether all training sequences have the distance that is tested, and none has a shorter one."""
+
+
+SYSTEMS = {
+    "rnn": System("RNN", "rnn"),
+    "lstm": System("LSTM", "lstm"),
+    "gru": System("GRU", "gru"),
+    "rnn_far": System("RNN, no shorter distances in training", "rnn", only_far=True),
+    "lstm_far": System("LSTM, no shorter distances in training", "lstm", only_far=True),
+}
+
+
 def run(options: Options) -> None:
     wanted = options.systems or list(SYSTEMS)
     for system in wanted:
@@ -31,24 +48,31 @@ def run(options: Options) -> None:
     steps = 40 if options.quick else STEPS
     jobs = {
         system: [
-            {"module": __name__, "function": "learn_to_add", "cell": system, "seed": seed, "steps": steps, "lags": LAGS}
+            {
+                "module": __name__,
+                "function": "learn_to_add",
+                "system": system,
+                "seed": seed,
+                "steps": steps,
+                "lags": LAGS,
+            }
             for seed in options.seeds
         ]
         for system in wanted
     }
     for system, runs in run_jobs(jobs, options.at_once):
-        print(write_result(TASK, system, SYSTEMS[system], {}, runs, options), flush=True)
+        print(write_result(TASK, system, SYSTEMS[system].description, {}, runs, options), flush=True)
 
 
-def learn_to_add(cell: str, seed: int, steps: int, lags: List[int]) -> Dict[str, Any]:
-    """The job of one cell and seed: a network for each lag, trained from the start.
+def learn_to_add(system: str, seed: int, steps: int, lags: List[int]) -> Dict[str, Any]:
+    """The job of one system and seed: a network for each lag, trained from the start.
 
     RETURNS (Dict[str, Any]): For each lag the mean squared error on test sequences with exactly that distance between
         the marks, divided by that of always guessing the mean. At 1 nothing is learned; a network that remembers only
         the second number has 0.5.
     """
     torch.set_num_threads(1)
-    errors = {f"error_{lag}": relative_error(cell, lag, seed, steps) for lag in lags}
+    errors = {f"error_{lag}": relative_error(SYSTEMS[system], lag, seed, steps) for lag in lags}
     return {"seed": seed, "steps": steps, **errors}
 
 
@@ -87,15 +111,16 @@ class Adder(nn.Module):
         return self.output(states.view(n, steps, WIDTH)[:, -1]).squeeze(1)
 
 
-def relative_error(cell: str, lag: int, seed: int, steps: int) -> float:
-    """Train on distances from 1 to lag, so that there is something near to begin with, and test on lag itself."""
+def relative_error(system: System, lag: int, seed: int, steps: int) -> float:
+    """Train on distances from 1 to lag, so that there is something near to begin with, or on lag alone; and test on lag
+    alone."""
     torch.manual_seed(seed)
     training, testing = (torch.Generator().manual_seed(2 * seed + i) for i in (0, 1))
-    model = Adder(cell)
+    model = Adder(system.cell)
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
     decay = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
     for _ in range(steps):
-        distance = int(torch.randint(1, lag + 1, (), generator=training))
+        distance = lag if system.only_far else int(torch.randint(1, lag + 1, (), generator=training))
         X, sums = adding_problem(BATCH, distance, training)
         optimizer.zero_grad()
         F.mse_loss(model(X), sums).backward()

@@ -73,11 +73,11 @@ def tagger_setting() -> str:
 
 
 def memory() -> str:
-    """Relative errors of the adding problem: a row a cell, a column a lag."""
+    """Relative errors of the adding problem: a row a system, a column a lag."""
     results = load("memory")
-    cells = [results[cell] for cell in ("rnn", "gru", "lstm") if cell in results]
-    lags = sorted({int(key.split("_")[1]) for cell in cells for key in cell["runs"][0] if key.startswith("error_")})
-    rows = [[cell["description"], *(relative(cell["mean"], f"error_{lag}") for lag in lags)] for cell in cells]
+    found = [results[system] for system in ("rnn", "gru", "lstm", "rnn_far", "lstm_far") if system in results]
+    lags = sorted({int(key.split("_")[1]) for result in found for key in result["runs"][0] if "error_" in key})
+    rows = [[result["description"], *(relative(result["mean"], f"error_{lag}") for lag in lags)] for result in found]
     return table(["distance", *map(str, lags)], rows)
 
 

@@ -121,12 +121,27 @@ def test_the_adding_problem_marks_two_numbers_at_that_distance(distance):
 
 def test_a_network_learns_to_add_near_numbers(monkeypatch):
     monkeypatch.setattr(memory, "TEST_SEQUENCES", 200)
-    assert memory.relative_error("lstm", 1, 0, steps=500) < 0.5
-    assert memory.relative_error("lstm", 1, 0, steps=1) > 0.9
+    assert memory.relative_error(memory.SYSTEMS["lstm"], 1, 0, steps=500) < 0.5
+    assert memory.relative_error(memory.SYSTEMS["lstm"], 1, 0, steps=1) > 0.9
+
+
+@pytest.mark.parametrize("system, expected", [("rnn_far", {7}), ("rnn", set(range(1, 8)))])
+def test_distances_in_training(system, expected, monkeypatch):
+    asked = []
+    make = memory.adding_problem
+
+    def noted(n, distance, generator):
+        asked.append(distance)
+        return make(n, distance, generator)
+
+    monkeypatch.setattr(memory, "adding_problem", noted)
+    memory.relative_error(memory.SYSTEMS[system], 7, 0, steps=60)
+    assert set(asked[:-1]) == expected
+    assert asked[-1] == 7
 
 
 def test_a_seed_repeats_itself():
-    errors = [memory.relative_error("rnn", 3, seed, steps=5) for seed in (0, 0, 1)]
+    errors = [memory.relative_error(memory.SYSTEMS["rnn"], 3, seed, steps=5) for seed in (0, 0, 1)]
     assert errors[0] == errors[1] != errors[2]
 
 
@@ -139,5 +154,5 @@ def test_the_memory_task_from_training_to_table(options, tmp_path, monkeypatch):
     assert report.memory().splitlines()[0] == "| distance | 1 | 5 |"
     assert [line.split(" | ")[0] for line in report.memory().splitlines()[2:]] == ["| RNN", "| LSTM"]
     assert "1 seeds" in report.memory_setting()
-    with pytest.raises(SystemExit, match=r"cnn.*rnn, lstm, gru"):
+    with pytest.raises(SystemExit, match=r"cnn.*rnn, lstm, gru, rnn_far, lstm_far"):
         memory.run(replace(options, systems=["cnn"]))
