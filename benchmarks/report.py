@@ -82,8 +82,8 @@ def memory() -> str:
 
 
 def relative(mean: Dict[str, float], key: str) -> str:
-    deviation = f" ± {mean[f'{key}_sd']:.2f}" if f"{key}_sd" in mean else ""
-    return f"{mean[key]:.2f}{deviation}"
+    deviation = f" ± {mean[f'{key}_sd']:.3f}" if f"{key}_sd" in mean else ""
+    return f"{mean[key]:.3f}{deviation}"
 
 
 def memory_setting() -> str:
