@@ -9,9 +9,9 @@ import typer
 from .data import conll2000, ewt, multi30k
 from .harness import Options
 from .imdb import imdb
-from .report import write_tables
+from .report import pages, write_tables
 
-TASKS = ["tagger"]
+TASKS = ["memory", "tagger"]
 CORPORA = {"conll2000": conll2000, "ewt": ewt, "imdb": imdb, "multi30k": multi30k}
 DATA = typer.Option(Path("data"), envvar="FODL_DATA", help="Folder with local copies of the corpora")
 
@@ -20,9 +20,11 @@ app = typer.Typer(help=__doc__, no_args_is_help=True)
 
 @app.command()
 def report(check: bool = typer.Option(False, help="Write nothing; fail if a table differs")) -> None:
-    """Write the tables in README.md from the result files."""
-    if write_tables(check=check) and check:
-        raise SystemExit("README.md doesn't show what the result files hold. Run: python -m benchmarks report")
+    """Write the tables in README.md and docs/ from the result files."""
+    differing = [path.name for path in pages() if write_tables(path, check=check)]
+    if differing and check:
+        files = " and ".join(differing)
+        raise SystemExit(f"The result files hold other figures than {files}. Run: python -m benchmarks report")
 
 
 @app.command()

@@ -121,8 +121,12 @@ def summary(runs: List[Run]) -> Dict[str, float]:
     figures = [key for key, value in runs[0].items() if isinstance(value, (int, float)) and key not in SETTINGS]
     means = {key: statistics.fmean(run[key] for run in runs) for key in figures}
     if len(runs) > 1:
-        means.update({f"{key}_sd": statistics.stdev(run[key] for run in runs) for key in figures if "acc" in key})
+        means.update({f"{key}_sd": statistics.stdev(run[key] for run in runs) for key in figures if is_score(key)})
     return means
+
+
+def is_score(key: str) -> bool:
+    return "acc" in key or key.startswith("error")
 
 
 def write_result(

@@ -1,4 +1,4 @@
-"""Tables from result files, between markers in README.md."""
+"""Tables from result files, between markers in README.md and docs/."""
 
 import json
 import re
@@ -68,17 +68,46 @@ def tagger_speed() -> str:
 def tagger_setting() -> str:
     """On what the figures of the tagger were measured."""
     results = load("tagger")
+    trained = [result for system, result in results.items() if system not in ("speed", "bridge")]
+    return setting(list(results.values()), trained)
+
+
+def memory() -> str:
+    """Relative errors of the adding problem: a row a system, a column a lag."""
+    results = load("memory")
+    found = [results[system] for system in ("rnn", "gru", "lstm", "rnn_far", "lstm_far") if system in results]
+    lags = sorted({int(key.split("_")[1]) for result in found for key in result["runs"][0] if "error_" in key})
+    rows = [[result["description"], *(relative(result["mean"], f"error_{lag}") for lag in lags)] for result in found]
+    return table(["distance", *map(str, lags)], rows)
+
+
+def relative(mean: Dict[str, float], key: str) -> str:
+    deviation = f" ± {mean[f'{key}_sd']:.3f}" if f"{key}_sd" in mean else ""
+    return f"{mean[key]:.3f}{deviation}"
+
+
+def memory_setting() -> str:
+    """On what the figures of the memory task were measured."""
+    results = list(load("memory").values())
+    return setting(results, results)
+
+
+def setting(results: List[Dict[str, Any]], trained: List[Dict[str, Any]]) -> str:
+    """What the results of a task have in common.
+
+    results (List[Dict[str, Any]]): All of them.
+    trained (List[Dict[str, Any]]): Those that have a run for each seed.
+    RETURNS (str): A line for below the tables.
+    """
     if not results:
         return "Not measured yet."
-    trained = [result for system, result in results.items() if system not in ("speed", "bridge")]
-    seeds = sorted({len(result["runs"]) for result in trained})
+    seeds = one_of([len(result["runs"]) for result in trained], "numbers of seeds")
+    versions = [", ".join(f"{k} {v}" for k, v in result["versions"].items()) for result in results]
     parts = [
-        f"Means over {one_of(seeds, 'numbers of seeds')} seeds ± standard deviation",
-        f"one thread of an {one_of([result['processor'] for result in results.values()], 'processors')}",
-        one_of(
-            [", ".join(f"{k} {v}" for k, v in result["versions"].items()) for result in results.values()], "versions"
-        ),
-        f"commits {', '.join(sorted({result['commit'] for result in results.values()}))}",
+        f"Means over {seeds} seeds ± standard deviation",
+        f"one thread of an {one_of([result['processor'] for result in results], 'processors')}",
+        one_of(versions, "versions"),
+        f"commits {', '.join(sorted({result['commit'] for result in results}))}",
     ]
     return "; ".join(parts) + "."
 
@@ -95,6 +124,8 @@ TABLES: Dict[str, Callable[[], str]] = {
     "tagger-sweep": tagger_sweep,
     "tagger-speed": tagger_speed,
     "tagger-setting": tagger_setting,
+    "memory": memory,
+    "memory-setting": memory_setting,
 }
 
 
@@ -105,6 +136,11 @@ def rendered(text: str) -> str:
         if pattern.search(text):
             text = pattern.sub(lambda match: f"{match[1]}{make()}\n{match[2]}", text)  # noqa: B023
     return text
+
+
+def pages() -> List[Path]:
+    """The files that may hold tables."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def write_tables(path: Path = ROOT / "README.md", check: bool = False) -> bool:

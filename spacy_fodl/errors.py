@@ -136,3 +136,21 @@ class Errors(metaclass=ErrorsWithCodes):
         "the config and overrides that it began with (max_steps, max_epochs, patience and the logger may differ), or "
         "start anew without --resume."
     )
+
+    # Analysis (F5xx)
+    F501 = (
+        "There is no recurrent encoder in the model '{model}' to look into. Pass the model of a component that has one "
+        "(spacy_fodl.RNNTextCat.v1, or spacy_fodl.RNNEncoder.v1 in its tok2vec): nlp.get_pipe('fodl_textcat').model, "
+        "for example."
+    )
+    F502 = 'Only an LSTM has these gates, and the model has cell = "{cell}". Train one with cell = "lstm".'
+    F503 = (
+        "The recurrent encoder has no layer {layer} with direction '{direction}'. Its layers are 0 to {last}, its "
+        "directions {directions}."
+    )
+    F504 = "A document without tokens has no states to look into. Pass one with at least one token."
+    F505 = "Drawing needs matplotlib. Install the extra: pip install 'spacy-fodl[viz]'"
+    F506 = "{cells} can't be compared: expected are names out of {known}, with commas between them, each once."
+    F507 = "--model and --text belong together: the text is what the trained encoder reads."
+    F508 = "No component of {model} holds a recurrent encoder. Its components: {pipes}."
+    F509 = "{argument} = {value} is not usable: {expected}."

@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 from typer.testing import CliRunner
 
-from benchmarks import data, harness, imdb, report, tagger
+from benchmarks import data, harness, imdb, memory, report, tagger
 from benchmarks.__main__ import app
 from spacy_fodl.training.parallel import TARGET
 
@@ -284,3 +285,54 @@ def test_a_text_that_cannot_be_written_leaves_the_old_one(tmp_path):
     harness.write_text(path, "new")
     assert path.read_text() == "new"
     assert [found.name for found in tmp_path.glob("*.json")] == ["result.json"]
+
+
+@pytest.mark.parametrize("distance", [1, 30])
+def test_the_adding_problem_marks_two_numbers_at_that_distance(distance):
+    X, sums = memory.adding_problem(50, distance, torch.Generator().manual_seed(0))
+    assert X.shape == (50, distance + memory.SLACK, 2)
+    numbers, marks = X.unbind(2)
+    places = marks.nonzero()[:, 1].view(50, 2)
+    assert (places[:, 1] - places[:, 0] == distance).all()
+    assert len(places[:, 0].unique()) > 5
+    torch.testing.assert_close((numbers * marks).sum(1), sums)
+    assert marks.sum() == 100
+
+
+def test_a_network_learns_to_add_near_numbers(monkeypatch):
+    monkeypatch.setattr(memory, "TEST_SEQUENCES", 200)
+    assert memory.relative_error(memory.SYSTEMS["lstm"], 1, 0, steps=500) < 0.5
+    assert memory.relative_error(memory.SYSTEMS["lstm"], 1, 0, steps=1) > 0.9
+
+
+@pytest.mark.parametrize("system, expected", [("rnn_far", {7}), ("rnn", set(range(1, 8)))])
+def test_distances_in_training(system, expected, monkeypatch):
+    asked = []
+    make = memory.adding_problem
+
+    def noted(n, distance, generator):
+        asked.append(distance)
+        return make(n, distance, generator)
+
+    monkeypatch.setattr(memory, "adding_problem", noted)
+    memory.relative_error(memory.SYSTEMS[system], 7, 0, steps=60)
+    assert set(asked[:-1]) == expected
+    assert asked[-1] == 7
+
+
+def test_a_seed_repeats_itself():
+    errors = [memory.relative_error(memory.SYSTEMS["rnn"], 3, seed, steps=5) for seed in (0, 0, 1)]
+    assert errors[0] == errors[1] != errors[2]
+
+
+def test_the_memory_task_from_training_to_table(options, tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "LAGS", [1, 5])
+    memory.run(replace(options, systems=["rnn", "lstm"]))
+    (tmp_path / "work" / "quick").rename(tmp_path / "results")
+    result = json.loads((tmp_path / "results" / "memory" / "lstm.json").read_text())
+    assert result["mean"]["error_5"] > 0
+    assert report.memory().splitlines()[0] == "| distance | 1 | 5 |"
+    assert [line.split(" | ")[0] for line in report.memory().splitlines()[2:]] == ["| RNN", "| LSTM"]
+    assert "1 seeds" in report.memory_setting()
+    with pytest.raises(SystemExit, match=r"cnn.*rnn, lstm, gru, rnn_far, lstm_far"):
+        memory.run(replace(options, systems=["cnn"]))

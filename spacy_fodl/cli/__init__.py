@@ -4,6 +4,7 @@ from spacy.cli._util import app
 from typer import Typer
 
 from .convert import convert
+from .gradient_flow import gradient_flow_cli
 from .show import show
 from .train import train
 from .vectors import vectors
@@ -14,6 +15,7 @@ fodl_cli = Typer(
     no_args_is_help=True,
 )
 fodl_cli.command("convert")(convert)
+fodl_cli.command("gradient-flow")(gradient_flow_cli)
 fodl_cli.command("show")(show)
 fodl_cli.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(train)
 fodl_cli.command("vectors")(vectors)

@@ -1,0 +1,117 @@
+"""What the looks into recurrent networks share: finding the encoder in a model, and what one of its layers reads."""
+
+import copy
+from typing import Any, List, Literal, Tuple, cast
+
+import torch
+from spacy.pipeline.tok2vec import Tok2VecListener
+from spacy.tokens import Doc
+from thinc.api import Model
+from torch import Tensor, nn
+
+from ..errors import Errors
+from ..layers import torch_modules
+from ..modules.rnn import CELLS, RNNEncoder, RNNPooling
+
+Direction = Literal["forward", "backward"]
+
+
+def find_encoder(model: Model) -> RNNEncoder:
+    """The first recurrent encoder in a model.
+
+    model (Model): A Thinc model, such as that of a component.
+    RETURNS (RNNEncoder): The encoder.
+    RAISES (ValueError): If there is none, or it has no weights yet.
+    """
+    for node in model.walk():
+        for module in torch_modules(node):
+            for part in module.modules():
+                if isinstance(part, RNNEncoder):
+                    return part
+        if is_recurrent(node):
+            raise ValueError(Errors.F001.format(name=node.name))
+    raise ValueError(Errors.F501.format(model=model.name))
+
+
+def has_encoder(model: Model) -> bool:
+    """Whether there is a recurrent encoder in a model, with weights or without."""
+    return any(is_recurrent(node) for node in model.walk())
+
+
+def is_recurrent(node: Model) -> bool:
+    # A layer without weights has no module yet, but bears its name.
+    return node.name in (f"torch({RNNEncoder.__name__})", f"torch({RNNPooling.__name__})")
+
+
+def read_vectors(model: Model, doc: Doc) -> Tuple[RNNEncoder, Tensor, List[str]]:
+    """What the encoder of a model gets to read of a document.
+
+    model (Model): A model over documents that holds a recurrent encoder. Behind a listener the document must have
+        passed the component that is listened to.
+    doc (Doc): The document.
+    RETURNS (Tuple[RNNEncoder, Tensor, List[str]]): The encoder; the vectors, *shape* (tokens, width); and the texts of
+        these tokens, fewer than in the document where the model truncates.
+    RAISES (ValueError): If the model holds no encoder, has no weights, or reads nothing of the document.
+    """
+    encoder = find_encoder(model)
+    if not len(doc):
+        raise ValueError(Errors.F504)
+    if any(isinstance(node, Tok2VecListener) for node in model.walk()) and not len(doc.tensor):
+        raise ValueError(Errors.F209.format(component=model.name))
+    seen: List[Tensor] = []
+
+    def keep(module: nn.Module, inputs: Tuple[Any, ...]) -> None:
+        seen.append(inputs[0].detach())
+
+    hook = encoder.register_forward_pre_hook(keep)
+    try:
+        model.predict([doc])
+    finally:
+        hook.remove()
+    texts = [token.text for token in doc]
+    return encoder, seen[0], [texts[i] for i in read_tokens(model, encoder, len(doc))]
+
+
+def read_tokens(model: Model, encoder: RNNEncoder, n: int) -> List[int]:
+    """The places of the tokens that an encoder reads of a document of n tokens: a classifier may truncate."""
+    places = torch.arange(n, device="cpu")
+    for node in model.walk():
+        for module in torch_modules(node):
+            if isinstance(module, RNNPooling) and module.encoder is encoder:
+                places, _ = module.truncated(places, torch.tensor([n], device="cpu"))
+    return cast(List[int], places.tolist())
+
+
+def layer_inputs(
+    encoder: RNNEncoder, vectors: Tensor, layer: int = 0, direction: Direction = "forward"
+) -> Tuple[nn.RNNBase, Tensor]:
+    """One direction of one layer, and what it reads. Both are copies in double precision on the CPU: gradients over
+    many tokens leave the range of single precision.
+
+    encoder (RNNEncoder): The encoder.
+    vectors (Tensor): The vectors of one document. *Shape:* (tokens, n_in)
+    layer (int): Which layer, from 0.
+    direction (str): "forward" or "backward".
+    RETURNS (Tuple[nn.RNNBase, Tensor]): The layer and its inputs in the order in which it reads them, *shape*
+        (tokens, width of the layer below).
+    RAISES (ValueError): If the encoder has no such layer or direction.
+    """
+    directions = ("forward", "backward")[: encoder.directions]
+    if layer not in range(len(encoder.layers)) or direction not in directions:
+        raise ValueError(
+            Errors.F503.format(
+                layer=layer, direction=direction, last=len(encoder.layers) - 1, directions=" and ".join(directions)
+            )
+        )
+    layers: Any = copy.deepcopy(encoder.layers).cpu().double()
+    X = vectors.detach().cpu().double()
+    with torch.no_grad():
+        for there, *back in layers[:layer]:
+            X = torch.cat([there(X)[0], *(cell(X.flip(0))[0].flip(0) for cell in back)], dim=1)
+    is_forward = direction == "forward"
+    return layers[layer][directions.index(direction)], X if is_forward else X.flip(0)
+
+
+def cell_name(cell: nn.RNNBase) -> str:
+    """Its key in CELLS."""
+    return next(name for name, module in CELLS.items() if type(cell) is module)

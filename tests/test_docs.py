@@ -1,0 +1,35 @@
+"""What docs/ shows works. Its tables are checked beside those of README."""
+
+import re
+import shlex
+
+import pytest
+from typer.testing import CliRunner
+
+from spacy_fodl.cli import fodl_cli
+
+from .util import ROOT, run
+
+PAGES = {path.name: path.read_text(encoding="utf8") for path in (ROOT / "docs").glob("*.md")}
+COMMANDS = [line for text in PAGES.values() for line in re.findall(r"^python -m spacy fodl (.*)$", text, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_excerpts_run(page, tmp_path):
+    pytest.importorskip("matplotlib")
+    for code in re.findall(r"```python\n(.*?)```", PAGES[page], re.DOTALL):
+        assert run(f"import os; os.chdir({str(tmp_path)!r})\n{code}")
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "--model" not in command])
+def test_commands_run(command, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(fodl_cli, shlex.split(command))
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pictures_are_there(page):
+    for picture in re.findall(r"!\[.*?\]\((.*?)\)", PAGES[page]):
+        assert (ROOT / "docs" / picture).is_file()
