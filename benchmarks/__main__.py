@@ -10,7 +10,7 @@ from .data import conll2000
 from .harness import Options
 from .report import write_tables
 
-TASKS = ["tagger"]
+TASKS = ["tagger", "textcat"]
 DATA = typer.Option(Path("data"), envvar="FODL_DATA", help="Folder with local copies of the corpora")
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
