@@ -13,12 +13,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 ROOT = Path(__file__).parent.parent
 WORK = Path(__file__).parent / "work"
 RESULTS = Path(__file__).parent / "results"
-SETTINGS = ("seed", "max_epochs")
+SETTINGS = ("seed", "max_epochs", "eval_steps")
 PACKAGES = ["spacy", "thinc", "torch", "numpy", "safetensors"]
 
 Job = Dict[str, Any]
@@ -38,6 +38,14 @@ class Options:
     seeds: List[int]
     at_once: int
     """How many jobs run at the same time, on one thread each."""
+
+
+def chosen(options: Options, known: List[str]) -> List[str]:
+    """The systems to run: those that the command line names, or all that are known."""
+    for system in options.systems or []:
+        if system not in known:
+            raise SystemExit(f"There is no system '{system}'. Known: {', '.join(known)}")
+    return options.systems or known
 
 
 def one_thread() -> Dict[str, str]:
@@ -74,6 +82,9 @@ def run_jobs(jobs: Dict[str, List[Job]], at_once: int) -> Iterator[Tuple[str, Li
 
 def peak_memory() -> float:
     """Peak memory of this process in MiB."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # Not getrusage, which on Linux counts the memory of the parent, that tokenized a corpus.
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())[0]) / 2**10
     import resource  # Not on Windows, where corpora can be converted all the same.
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -130,7 +141,13 @@ def is_score(key: str) -> bool:
 
 
 def write_result(
-    task: str, system: str, description: str, data: Dict[str, str], runs: List[Run], options: Options
+    task: str,
+    system: str,
+    description: str,
+    data: Dict[str, str],
+    runs: List[Run],
+    options: Options,
+    packages: Sequence[str] = (),
 ) -> Path:
     """Write the file of one system. It replaces the one of an earlier run.
 
@@ -139,6 +156,7 @@ def write_result(
     data (Dict[str, str]): SHA-256 of the files that the figures rest on.
     runs (List[Run]): The figures, one dict a seed or round.
     options (Options): Where the file goes.
+    packages (Sequence[str]): Packages that the figures rest on, besides PACKAGES.
     RETURNS (Path): The file.
     """
     result = {
@@ -151,7 +169,10 @@ def write_result(
         "commit": commit(),
         "date": datetime.date.today().isoformat(),
         "data": data,
-        "versions": {"python": platform.python_version(), **{p: importlib.metadata.version(p) for p in PACKAGES}},
+        "versions": {
+            "python": platform.python_version(),
+            **{package: importlib.metadata.version(package) for package in [*PACKAGES, *packages]},
+        },
         "processor": processor(),
         "cores": os.cpu_count(),
         "threads": 1,

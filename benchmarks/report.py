@@ -65,6 +65,19 @@ def tagger_speed() -> str:
     return table(["median of the rounds", "spacy-fodl", "peer", "ratio"], rows)
 
 
+def textcat_accuracy() -> str:
+    results = load("textcat")
+    rows = []
+    for system in ("fodl", "book", "spacy_ensemble", "spacy_bow", "nbsvm", "nbsvm_all", "tfidf", "tfidf_all"):
+        if system in results:
+            mean = results[system]["mean"]
+            minutes = f"{mean['train_cpu_seconds'] / 60:.1f}"
+            rows.append(
+                [results[system]["description"], percent(mean, "test_acc"), minutes, f"{mean['texts_per_second']:,.0f}"]
+            )
+    return table(["system", "test accuracy, %", "training, min", "prediction, reviews/s"], rows)
+
+
 def tagger_setting() -> str:
     """On what the figures of the tagger were measured."""
     results = load("tagger")
@@ -102,14 +115,29 @@ def setting(results: List[Dict[str, Any]], trained: List[Dict[str, Any]]) -> str
     if not results:
         return "Not measured yet."
     seeds = one_of([len(result["runs"]) for result in trained], "numbers of seeds")
-    versions = [", ".join(f"{k} {v}" for k, v in result["versions"].items()) for result in results]
+    return f"Means over {seeds} seeds ± standard deviation; {measured_on(results)}."
+
+
+def textcat_setting() -> str:
+    """On what the figures of the text classifiers were measured."""
+    results = list(load("textcat").values())
+    if not results:
+        return "Not measured yet."
+    return f"One run, or means over seeds ± standard deviation; times of the processor; {measured_on(results)}."
+
+
+def measured_on(results: List[Dict[str, Any]]) -> str:
+    """The processor, versions and commits of results."""
+    versions: Dict[str, List[str]] = {}
+    for result in results:
+        for package, version in result["versions"].items():
+            versions.setdefault(package, []).append(version)
     parts = [
-        f"Means over {seeds} seeds ± standard deviation",
         f"one thread of an {one_of([result['processor'] for result in results], 'processors')}",
-        one_of(versions, "versions"),
+        ", ".join(f"{package} {one_of(its, f'versions of {package}')}" for package, its in versions.items()),
         f"commits {', '.join(sorted({result['commit'] for result in results}))}",
     ]
-    return "; ".join(parts) + "."
+    return "; ".join(parts)
 
 
 def one_of(values: List[Any], what: str) -> Any:
@@ -126,6 +154,8 @@ TABLES: Dict[str, Callable[[], str]] = {
     "tagger-setting": tagger_setting,
     "memory": memory,
     "memory-setting": memory_setting,
+    "textcat-accuracy": textcat_accuracy,
+    "textcat-setting": textcat_setting,
 }
 
 

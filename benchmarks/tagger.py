@@ -18,8 +18,8 @@ from spacy_fodl.layers import TorchLayer
 from spacy_fodl.modules.ngram import NGramEncoder
 
 from .data import checksums, conll2000, glove, glove_checksum
-from .harness import ROOT, WORK, Options, run_job, run_jobs, write_result
-from .training import tagging_speed, train_and_test
+from .harness import ROOT, WORK, Options, chosen, run_job, run_jobs, write_result
+from .training import annotating_speed, tag_accuracy, train_and_test
 
 TASK = "tagger"
 DATA = ["conll2000/train.txt", "conll2000/test.txt"]
@@ -84,10 +84,7 @@ def run(options: Options) -> None:
     paths = conll2000(options.data, folder, limit=300 if options.quick else None)
     splits = {f"{split}_path": str(path) for split, path in paths.items()}
     sums = checksums(options.data, DATA)
-    wanted = options.systems or [*SYSTEMS, *COMPARISONS]
-    for system in wanted:
-        if system not in SYSTEMS and system not in COMPARISONS:
-            raise SystemExit(f"There is no system '{system}'. Known: {', '.join([*SYSTEMS, *COMPARISONS])}")
+    wanted = chosen(options, [*SYSTEMS, *COMPARISONS])
     epochs = 1 if options.quick else EPOCHS
     rounds = 2 if options.quick else ROUNDS
     trainings = {
@@ -117,7 +114,7 @@ def run(options: Options) -> None:
 
 def train_tagger(system: str, **settings: Any) -> Dict[str, Any]:
     """The job of one system and seed."""
-    return train_and_test(SYSTEMS[system][1](), **settings)
+    return train_and_test(SYSTEMS[system][1](), tag_accuracy, **settings)
 
 
 def compare_speed(train_path: str, rounds: int) -> Dict[str, Any]:
@@ -137,7 +134,7 @@ def compare_speed(train_path: str, rounds: int) -> Dict[str, Any]:
         for name, nlp in reversed(pipelines.items()) if len(figures) % 2 else pipelines.items():
             examples = list(Corpus(train_path, limit=2000)(nlp))
             figure[f"{name}_train_words_per_second"] = training_speed(nlp, examples)
-            figure[f"{name}_words_per_second"] = tagging_speed(nlp, [eg.predicted for eg in examples], rounds=1)
+            figure[f"{name}_words_per_second"] = annotating_speed(nlp, [eg.predicted for eg in examples], rounds=1)
         for what in ("train_words_per_second", "words_per_second"):
             figure[f"{what}_ratio"] = figure[f"fodl_{what}"] / figure[f"spacy_{what}"]
         figures.append(figure)

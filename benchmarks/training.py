@@ -4,16 +4,21 @@ import io
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List
 
 import spacy
 import torch
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.training import Corpus
+from spacy.training import Corpus, Example
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
 from thinc.api import Config
+
+# How many documents of the test set tell the speed.
+SPEED_DOCS = 2500
+
+Score = Callable[[Language, List[Example]], float]
 
 
 def set_value(config: Dict[str, Any], dotted: str, value: Any) -> None:
@@ -23,17 +28,43 @@ def set_value(config: Dict[str, Any], dotted: str, value: Any) -> None:
     config[name] = value
 
 
+def tag_accuracy(nlp: Language, examples: List[Example]) -> float:
+    """The share of tokens with the gold tag."""
+    return nlp.evaluate(examples)["tag_acc"]
+
+
+def cats_accuracy(nlp: Language, examples: List[Example]) -> float:
+    """The share of documents whose best category is the gold one."""
+    docs = nlp.pipe(example.predicted for example in examples)
+    right = [best_category(doc) == best_category(example.reference) for doc, example in zip(docs, examples)]
+    return sum(right) / len(right)
+
+
+def best_category(doc: Doc) -> str:
+    return max(doc.cats, key=doc.cats.__getitem__)
+
+
 def train_and_test(
-    config: Dict[str, Any], train_path: str, dev_path: str, test_path: str, seed: int, max_epochs: int
+    config: Dict[str, Any],
+    score: Score,
+    train_path: str,
+    dev_path: str,
+    test_path: str,
+    seed: int,
+    max_epochs: int,
+    from_text: bool = False,
 ) -> Dict[str, Any]:
     """Train with a config, keep the model that is best on the development set, and score it on the test set.
 
     config (Dict[str, Any]): A complete config, its paths apart.
+    score (Score): What is reported as dev_acc and test_acc. During training, [training.score_weights] decide.
     train_path, dev_path, test_path (str): .spacy files.
     seed (int): Goes to [system] seed.
     max_epochs (int): How often to go over the training data.
-    RETURNS (Dict[str, Any]): Scores (as shares), words per second in training (evaluation included) and in tagging
-        documents that are tokenized, seconds of training, size of the saved model in MiB.
+    from_text (bool): Whether to measure texts per second of processor time too, the tokenizer included.
+    RETURNS (Dict[str, Any]): Scores (as shares), words per second in training (evaluation included) and in annotating
+        documents that are tokenized, seconds of training by the clock and of the processor, size of the saved model in
+        MiB.
     """
     torch.set_num_threads(1)
     filled = Config(config)
@@ -49,28 +80,33 @@ def train_and_test(
     with tempfile.TemporaryDirectory() as folder:
         nlp = init_nlp(filled)
         words = sum(len(example.predicted) for example in Corpus(train_path)(nlp))
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         log = io.StringIO()
         train(nlp, Path(folder), stdout=log, stderr=log)
-        seconds = time.perf_counter() - start
+        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
         best = spacy.load(Path(folder) / "model-best")
         size = sum(file.stat().st_size for file in (Path(folder) / "model-best").rglob("model"))
-    dev = best.evaluate(list(Corpus(dev_path)(best)))
     examples = list(Corpus(test_path)(best))
-    test = best.evaluate(examples)
-    return {
+    docs = [example.predicted for example in examples[:SPEED_DOCS]]
+    figures = {
         "seed": seed,
         "max_epochs": max_epochs,
-        "dev_acc": dev["tag_acc"],
-        "test_acc": test["tag_acc"],
+        "dev_acc": score(best, list(Corpus(dev_path)(best))),
+        "test_acc": score(best, examples),
         "train_words_per_second": round(words * max_epochs / seconds),
-        "words_per_second": round(tagging_speed(best, [example.predicted for example in examples])),
+        "words_per_second": round(annotating_speed(best, docs)),
         "train_seconds": round(seconds, 1),
+        "train_cpu_seconds": round(cpu_seconds, 1),
         "model_mib": round(size / 2**20, 2),
     }
+    if from_text:
+        figures["texts_per_second"] = round(
+            text_speed(lambda texts: list(best.pipe(texts)), [doc.text for doc in docs])
+        )
+    return figures
 
 
-def tagging_speed(nlp: Language, docs: List[Doc], rounds: int = 3) -> float:
+def annotating_speed(nlp: Language, docs: List[Doc], rounds: int = 3) -> float:
     """Words per second of nlp.pipe over tokenized documents, the best of some rounds."""
     seconds = []
     for _ in range(rounds):
@@ -80,3 +116,14 @@ def tagging_speed(nlp: Language, docs: List[Doc], rounds: int = 3) -> float:
             pass
         seconds.append(time.perf_counter() - start)
     return sum(map(len, docs)) / min(seconds)
+
+
+def text_speed(annotate: Callable[[List[str]], Any], texts: List[str], rounds: int = 3) -> float:
+    """Texts per second of processor time of a function from raw texts to annotations, the best of some rounds. On one
+    thread that is what a core does that has nothing else to do."""
+    seconds = []
+    for _ in range(rounds):
+        start = time.process_time()
+        annotate(texts)
+        seconds.append(time.process_time() - start)
+    return len(texts) / min(seconds)

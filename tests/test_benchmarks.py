@@ -8,17 +8,29 @@ import tarfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from spacy.lang.en import English
 from spacy.tokens import DocBin
+from spacy.training import Example
+from spacy.util import load_model_from_config
 from spacy.vocab import Vocab
+from thinc.api import Config
 from typer.testing import CliRunner
 
-from benchmarks import data, harness, imdb, memory, report, tagger
+from benchmarks import data, harness, imdb, memory, report, tagger, textcat, training
 from benchmarks.__main__ import app
 from spacy_fodl.training.parallel import TARGET
 
 SENTENCES = [("I like ham", "PRP VBP NN"), ("Eat green eggs", "VB JJ NNS"), ("I walk to town", "PRP VBP TO NN")] * 20
+
+REVIEWS = [
+    f"{label}\t{part}/{label}/{i}\tOne more {word} film.<br />It is {word} {i} times."
+    for part in ("train", "test")
+    for label, word in (("pos", "great"), ("neg", "awful"))
+    for i in range(20)
+]
 
 
 def put(folder, name, text, monkeypatch, packed=False):
@@ -36,7 +48,7 @@ def read(path):
 
 @pytest.fixture
 def corpora(tmp_path, monkeypatch):
-    """A folder with local copies, of a corpus that has the format of CoNLL-2000."""
+    """A folder with local copies, of corpora that have the formats of CoNLL-2000 and IMDB."""
     text = "\n\n".join(
         "\n".join(f"{word} {tag} O" for word, tag in zip(words.split(), tags.split())) for words, tags in SENTENCES
     )
@@ -44,12 +56,15 @@ def corpora(tmp_path, monkeypatch):
     for name in tagger.DATA:
         put(folder, name, text, monkeypatch, packed=True)
     monkeypatch.setattr(data, "DEV_SENTENCES", 10)
+    for name, lines in zip(textcat.DATA, (REVIEWS[:40], REVIEWS[40:])):
+        put(folder, name, "\n".join(lines), monkeypatch, packed=True)
+    monkeypatch.setattr(imdb, "DEV_REVIEWS", 10)
     return folder
 
 
 @pytest.fixture
 def options(corpora, tmp_path, monkeypatch):
-    for module in (harness, tagger):
+    for module in (harness, tagger, textcat):
         monkeypatch.setattr(module, "WORK", tmp_path / "work")
     monkeypatch.setattr(harness, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(report, "RESULTS", tmp_path / "results")
@@ -249,6 +264,60 @@ def test_the_tagger_task_from_corpus_to_tables(options, tmp_path):
     assert "old" not in shown
     assert "configs/tagger.cfg" in shown
     assert report.rendered(shown) == shown
+
+
+@pytest.mark.slow
+def test_the_textcat_task_from_corpus_to_tables(options, tmp_path):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    textcat.run(replace(options, systems=["spacy_bow", "nbsvm", "nbsvm_all", "tfidf"]))
+    folder = tmp_path / "work" / "quick" / "textcat"
+    results = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    assert all(set(result["data"]) == set(textcat.DATA) for result in results.values())
+    assert "scikit-learn" in results["nbsvm"]["versions"]
+    assert results["nbsvm"]["mean"]["test_acc"] == results["tfidf"]["mean"]["test_acc"] == 1.0
+    assert [name for name, result in results.items() if "dev_acc" not in result["mean"]] == ["nbsvm_all"]
+    (run,) = results["spacy_bow"]["runs"]
+    assert 0 <= run["test_acc"] <= 1
+    assert run["texts_per_second"] > 0
+    folder.parent.rename(tmp_path / "results")
+    shown = report.rendered("<!-- textcat-accuracy -->\n<!-- end -->\n")
+    assert len(shown.splitlines()) == 2 + 2 + 4
+    assert f"scikit-learn {results['nbsvm']['versions']['scikit-learn']}" in report.textcat_setting()
+
+
+def test_every_config_of_textcat_has_the_model_that_its_name_says():
+    config = Config(textcat.SYSTEMS["spacy_bow"].config())
+    assert config["components"]["textcat"]["model"]["@architectures"] == "spacy.TextCatBOW.v3"
+    nlp = load_model_from_config(Config(textcat.SYSTEMS["spacy_ensemble"].config()), auto_fill=True)
+    assert nlp.config["components"]["textcat"]["model"]["@architectures"] == "spacy.TextCatEnsemble.v2"
+
+
+def test_accuracy_of_categories_is_the_share_of_texts_with_the_gold_one_on_top(monkeypatch):
+    nlp = English()
+    examples = []
+    for label in ("pos", "pos", "neg"):
+        cats = {name: float(name == label) for name in ("pos", "neg")}
+        examples.append(Example.from_dict(nlp.make_doc("Well."), {"cats": cats}))
+
+    def pipe(docs):
+        for doc in docs:
+            doc.cats = {"pos": 0.6, "neg": 0.4}
+            yield doc
+
+    monkeypatch.setattr(nlp, "pipe", pipe)
+    assert training.cats_accuracy(nlp, examples) == pytest.approx(2 / 3)
+
+
+def test_log_count_ratios_are_those_of_the_paper():
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    from scipy.sparse import csr_matrix
+
+    from benchmarks.linear import LogCountRatio
+
+    X = csr_matrix([[1, 0, 1], [1, 1, 0], [0, 1, 1]])
+    scaled = LogCountRatio().fit_transform(X, ["pos", "pos", "neg"])
+    p, q = np.array([3, 2, 2]) / 7, np.array([1, 2, 2]) / 5
+    assert scaled.toarray() == pytest.approx(X.toarray() * np.log(p / q))
 
 
 def test_check_finds_a_table_that_differs(options, tmp_path, monkeypatch):
