@@ -136,6 +136,10 @@ class Errors(metaclass=ErrorsWithCodes):
         "the config and overrides that it began with (max_steps, max_epochs, patience and the logger may differ), or "
         "start anew without --resume."
     )
+    F414 = (
+        "{path} holds trained pipelines but no state to resume from: 'spacy train' leaves none. Train without --resume "
+        "to replace them, or name another folder."
+    )
 
     # Analysis (F5xx)
     F501 = (

@@ -20,8 +20,9 @@ from spacy.util import registry, resolve_dot_names
 from thinc.api import Config, Optimizer, fix_random_seed, set_gpu_allocator
 from wasabi import Printer
 
+from ..errors import Errors
 from .checkpoints import CHECKPOINTS, NAME, Checkpoints, remove, steps, write_folder
-from .state import get_random, read_state, restore_state, save_state, set_random
+from .state import ResumeError, get_random, read_state, restore_state, save_state, set_random
 
 RESUME = "resume"
 Score = Tuple[float, Dict[str, Any]]
@@ -45,7 +46,8 @@ def train(
     resume (bool): Go on from the last evaluation of an earlier run with this output folder, if there was one.
     use_gpu (int): The GPU, already required; -1 for the CPU.
     stdout, stderr (IO): Where messages and the logger write.
-    RAISES (ResumeError): If there is something to resume and it is damaged or of another config.
+    RAISES (ResumeError): If there is something to resume and it is damaged or of another config, or if there are only
+        pipelines that can't be resumed.
     """
     printer = Printer(no_print=True)
     config = nlp.config.interpolate()
@@ -57,15 +59,23 @@ def train(
     train_corpus, dev_corpus = resolve_dot_names(config, [T["train_corpus"], T["dev_corpus"]])
     optimizer, frozen = T["optimizer"], T["frozen_components"]
     checkpoints = Checkpoints(output, kept(config))
-    earlier = steps(output / RESUME) if resume else []
+    earlier = steps(output / RESUME)
     progress: Progress
-    if earlier:
+    if resume and earlier:
         resumed = Resumed(nlp, optimizer, output / RESUME / f"step-{earlier[-1]}")
         checkpoints.link(DIR_MODEL_LAST, resumed.last_step)
         checkpoints.link(DIR_MODEL_BEST, max(resumed.scores)[1])
         stdout.write(printer.info(f"Resuming after step {resumed.last_step}") + "\n")
         progress = resumed
     else:
+        if resume and any((output / name).exists() for name in (DIR_MODEL_BEST, DIR_MODEL_LAST)):
+            raise ResumeError(Errors.F414.format(path=output))
+        if resume:
+            stdout.write(printer.info(f"Nothing to resume in {output}: starting at step 0") + "\n")
+        elif earlier:
+            stdout.write(
+                printer.warn(f"Replacing the training in {output}, which had reached step {earlier[-1]}") + "\n"
+            )
         for name in (DIR_MODEL_BEST, DIR_MODEL_LAST, CHECKPOINTS, RESUME):
             remove(output / name)
         progress = Progress(nlp)

@@ -142,14 +142,23 @@ def test_resuming_a_complete_training_changes_nothing(corpus, tmp_path):
 
 
 def test_with_nothing_to_resume_a_training_begins(corpus, uninterrupted, tmp_path):
-    run(make_config(corpus), tmp_path, resume=True)
+    assert "Nothing to resume" in run(make_config(corpus), tmp_path, resume=True)
     assert weights(tmp_path / "model-last") == uninterrupted["model-last"]
+
+
+def test_pipelines_that_cannot_be_resumed_are_not_replaced(corpus, tmp_path):
+    run(make_config(corpus, max_steps=4), tmp_path, spacy_train)
+    before = weights(tmp_path / "model-best")
+    with pytest.raises(ValueError, match="F414"):
+        run(make_config(corpus, max_steps=8), tmp_path, resume=True)
+    assert weights(tmp_path / "model-best") == before
 
 
 def test_a_new_training_removes_an_old_one(corpus, tmp_path):
     run(make_config(corpus), tmp_path, spacy_train)
     run(make_config(corpus, max_steps=4), tmp_path)
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["step-4"]
+    assert "Replacing" in run(make_config(corpus, max_steps=4), tmp_path)
 
 
 def test_spacy_leaves_our_links_alone(corpus, tmp_path):
