@@ -22,7 +22,7 @@ def train(
     code: Optional[Path] = typer.Option(None, "--code", "-c", help="Python file with registered functions"),
     use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
 ) -> None:
-    """Train like `spacy train`, with the same config, overrides and scores, but write every pipeline whole or not at
+    """Train like `spacy train`, with the same config and overrides, but write every pipeline whole or not at
     all, and after an interruption --resume from the last evaluation. model-best and model-last are links into
     checkpoints/; the logger spacy_fodl.Checkpoint.v1 says how many of these to keep."""
     overrides = parse_config_overrides(ctx.args)

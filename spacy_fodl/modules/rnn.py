@@ -52,7 +52,7 @@ class RNNEncoder(nn.Module):
         """
         blocks = list(padded_blocks(lengths))
         if not blocks:
-            return tokens.new_zeros((0, self.n_out))
+            return tokens.new_zeros((0, self.n_out)) + tokens.sum()
         outputs = torch.cat([self._run(tokens, *block, dropout) for block in blocks])
         order = torch.cat([rows for rows, _ in blocks])
         return outputs[torch.argsort(order)] if len(blocks) > 1 or len(lengths) > 1 else outputs
@@ -200,7 +200,7 @@ class RNNPooling(nn.Module):
         RETURNS (Tensor): *Shape:* (documents, n_out)
         """
         if not len(states):
-            return states.new_zeros((len(lengths), self.encoder.n_out))
+            return states.new_zeros((len(lengths), self.encoder.n_out)) + states.sum()
         if self.pooling == "last":
             ends = lengths.cumsum(0)
             last, first = (ends - 1).clamp(min=0), (ends - lengths).clamp(max=len(states) - 1)

@@ -155,7 +155,7 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
     def _examples_to_truth(self, examples: Iterable[Example]) -> Tuple[Any, np.ndarray]:
         truths, known = super()._examples_to_truth(examples)
         if not self.support_missing_values:
-            known[[not example.reference.cats for example in examples]] = 0.0
+            known[[not any(example.reference.cats.values()) for example in examples]] = 0.0
         return truths, known
 
     def _survey(

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import IO, Any, Callable, Dict, List, Optional, Tuple
+from typing import IO, Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from spacy.language import Language
 from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST
@@ -13,6 +13,7 @@ from ..errors import Errors
 
 NAME = "spacy_fodl.Checkpoint.v1"
 CHECKPOINTS = "checkpoints"
+RESUME = "resume"
 
 LogStep = Callable[[Optional[Dict[str, Any]]], None]
 Logger = Callable[[Language, IO, IO], Tuple[LogStep, Callable[[], None]]]
@@ -42,7 +43,7 @@ def make_checkpoint_v1(logger: Logger, keep: int = 3) -> Logger:
                 if last.resolve().parent != checkpoints.folder.resolve():
                     checkpoints.forget_after(info["step"])
                     checkpoints.write(info["step"], lambda path: shutil.copytree(last, path))
-                checkpoints.prune()
+                checkpoints.prune(spare=steps(last.parent / RESUME))
 
         return log_and_keep, finalize
 
@@ -89,10 +90,11 @@ class Checkpoints:
             if number >= step:
                 remove(self.path(number))
 
-    def prune(self) -> None:
+    def prune(self, spare: Iterable[int] = ()) -> None:
+        """Remove all but the last ones, those that are linked to, and those of some steps."""
         linked = {(self.output / name).resolve() for name in (DIR_MODEL_BEST, DIR_MODEL_LAST)}
         for number in steps(self.folder)[: -self.keep]:
-            if self.path(number).resolve() not in linked:
+            if number not in spare and self.path(number).resolve() not in linked:
                 remove(self.path(number))
 
 

@@ -21,10 +21,9 @@ from thinc.api import Config, Optimizer, fix_random_seed, set_gpu_allocator
 from wasabi import Printer
 
 from ..errors import Errors
-from .checkpoints import CHECKPOINTS, NAME, Checkpoints, remove, steps, write_folder
+from .checkpoints import CHECKPOINTS, NAME, RESUME, Checkpoints, remove, steps, write_folder
 from .state import ResumeError, get_random, read_state, restore_state, save_state, set_random
 
-RESUME = "resume"
 Score = Tuple[float, Dict[str, Any]]
 Batch = Tuple[int, List[Example]]
 
@@ -38,8 +37,10 @@ def train(
     stdout: IO = sys.stdout,
     stderr: IO = sys.stderr,
 ) -> None:
-    """Train a pipeline as `spacy train` does: same config, same steps, same scores, same loggers. Beyond it, the
-    pipelines are written whole or not at all, and a training that was interrupted goes on.
+    """Train a pipeline as `spacy train` does: same config, same loggers, and the same weights, unless a component draws
+    from Python's generator while it is updated (spaCy's `ner` and `parser` do on long documents): here the order of the
+    data has a generator of its own. Beyond it, the pipelines are written whole or not at all, and a training that was
+    interrupted goes on, on the CPU to the same weights as without the interruption.
 
     nlp (Language): The pipeline, initialized, with the full config.
     output (Path): Folder for model-best, model-last (links into checkpoints/) and resume/.
@@ -63,8 +64,12 @@ def train(
     progress: Progress
     if resume and earlier:
         resumed = Resumed(nlp, optimizer, output / RESUME / f"step-{earlier[-1]}")
-        checkpoints.link(DIR_MODEL_LAST, resumed.last_step)
-        checkpoints.link(DIR_MODEL_BEST, max(resumed.scores)[1])
+        best = max(resumed.scores)[1]
+        # A kill may have come between the state and the links.
+        if not (output / DIR_MODEL_LAST).exists():
+            checkpoints.link(DIR_MODEL_LAST, resumed.last_step)
+        if checkpoints.path(best).is_dir():
+            checkpoints.link(DIR_MODEL_BEST, best)
         stdout.write(printer.info(f"Resuming after step {resumed.last_step}") + "\n")
         progress = resumed
     else:
@@ -93,7 +98,7 @@ def train(
         checkpoints.link(DIR_MODEL_LAST, step)
         if is_best:
             checkpoints.link(DIR_MODEL_BEST, step)
-        checkpoints.prune()
+        checkpoints.prune(spare={step, max(scores)[1]})
         for number in steps(output / RESUME)[:-1]:
             remove(output / RESUME / f"step-{number}")
 
@@ -134,7 +139,7 @@ def train(
     elif info["score"] is None:  # The last steps were not evaluated. As in `spacy train`, model-last has them.
         save_pipeline(info["step"])
         checkpoints.link(DIR_MODEL_LAST, info["step"])
-        checkpoints.prune()
+        checkpoints.prune(spare=steps(output / RESUME))
     stdout.write(printer.good("Saved pipeline to output directory", output / DIR_MODEL_LAST) + "\n")
 
 

@@ -109,6 +109,7 @@ def test_pooling_of_nothing(pooling, lengths):
     module = RNNPooling(5, pooling=pooling, **POOLING)
     pooled = module(torch.zeros(0, 5, requires_grad=True), torch.tensor(lengths, dtype=torch.long))
     assert torch.equal(pooled, torch.zeros(len(lengths), 8))
+    pooled.sum().backward()
 
 
 @pytest.mark.parametrize(

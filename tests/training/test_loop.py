@@ -141,6 +141,14 @@ def test_resuming_a_complete_training_changes_nothing(corpus, tmp_path):
     assert weights(tmp_path / "model-last") == before
 
 
+def test_resuming_after_steps_that_were_not_evaluated(corpus, tmp_path):
+    run(make_config(corpus, max_steps=6), tmp_path)
+    before = weights(tmp_path / "model-last")
+    run(make_config(corpus, max_steps=4), tmp_path, resume=True)
+    assert weights(tmp_path / "model-last") == before
+    assert (tmp_path / "checkpoints" / "step-4").is_dir()
+
+
 def test_with_nothing_to_resume_a_training_begins(corpus, uninterrupted, tmp_path):
     assert "Nothing to resume" in run(make_config(corpus), tmp_path, resume=True)
     assert weights(tmp_path / "model-last") == uninterrupted["model-last"]
