@@ -81,8 +81,13 @@ def train(
             stdout.write(
                 printer.warn(f"Replacing the training in {output}, which had reached step {earlier[-1]}") + "\n"
             )
-        for name in (DIR_MODEL_BEST, DIR_MODEL_LAST, CHECKPOINTS, RESUME):
-            remove(output / name)
+        for path in [
+            output / DIR_MODEL_BEST,
+            output / DIR_MODEL_LAST,
+            *(output / CHECKPOINTS).glob("*step-*"),
+            *(output / RESUME).glob("*step-*"),
+        ]:
+            remove(path)
         progress = Progress(nlp)
         stdout.write(printer.info(f"Pipeline: {nlp.pipe_names}") + "\n")
     before_to_disk = create_before_to_disk_callback(T["before_to_disk"])

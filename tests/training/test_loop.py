@@ -166,7 +166,9 @@ def test_a_new_training_removes_an_old_one(corpus, tmp_path):
     run(make_config(corpus), tmp_path, spacy_train)
     run(make_config(corpus, max_steps=4), tmp_path)
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["step-4"]
+    (tmp_path / "resume" / "mine.txt").write_text("not of a training")
     assert "Replacing" in run(make_config(corpus, max_steps=4), tmp_path)
+    assert (tmp_path / "resume" / "mine.txt").is_file()
 
 
 def test_spacy_leaves_our_links_alone(corpus, tmp_path):
