@@ -38,23 +38,26 @@ include_static_vectors = false
 """
 DEFAULT_MODEL: Dict[str, Any] = Config().from_str(default_model_config)["model"]
 
+# Those of spaCy's own classifiers.
+SCORE_WEIGHTS: Dict[str, Optional[float]] = {
+    "cats_score": 1.0,
+    "cats_score_desc": None,
+    "cats_micro_p": None,
+    "cats_micro_r": None,
+    "cats_micro_f": None,
+    "cats_macro_p": None,
+    "cats_macro_r": None,
+    "cats_macro_f": None,
+    "cats_macro_auc": None,
+    "cats_f_per_type": None,
+}
+
 
 @Language.factory(
     "fodl_textcat",
     assigns=["doc.cats"],
     default_config={"model": DEFAULT_MODEL, "threshold": 0.0, "scorer": {"@scorers": "spacy.textcat_scorer.v2"}},
-    default_score_weights={
-        "cats_score": 1.0,
-        "cats_score_desc": None,
-        "cats_micro_p": None,
-        "cats_micro_r": None,
-        "cats_micro_f": None,
-        "cats_macro_p": None,
-        "cats_macro_r": None,
-        "cats_macro_f": None,
-        "cats_macro_auc": None,
-        "cats_f_per_type": None,
-    },
+    default_score_weights=SCORE_WEIGHTS,
 )
 def make_fodl_textcat(
     nlp: Language, name: str, model: Model, threshold: float, scorer: Optional[Callable]
@@ -76,18 +79,7 @@ def make_fodl_textcat(
         "threshold": 0.5,
         "scorer": {"@scorers": "spacy.textcat_multilabel_scorer.v2"},
     },
-    default_score_weights={
-        "cats_score": 1.0,
-        "cats_score_desc": None,
-        "cats_micro_p": None,
-        "cats_micro_r": None,
-        "cats_micro_f": None,
-        "cats_macro_p": None,
-        "cats_macro_r": None,
-        "cats_macro_f": None,
-        "cats_macro_auc": None,
-        "cats_f_per_type": None,
-    },
+    default_score_weights=SCORE_WEIGHTS,
 )
 def make_fodl_textcat_multilabel(
     nlp: Language, name: str, model: Model, threshold: float, scorer: Optional[Callable]
