@@ -101,6 +101,10 @@ class Errors(metaclass=ErrorsWithCodes):
         "'{component}' listens to another component, and a document has not passed that one: it holds no vectors. Run "
         "the pipeline over the documents first, or pass what nlp.pipe gives."
     )
+    F210 = (
+        "Gold heads that '{component}' was given form a cycle, so they are no tree (in \"{text}\"). Every sentence "
+        "needs a root, a token that is its own head, which all others lead to: correct the heads there."
+    )
 
     # Command line (F3xx)
     F301 = "{model} has no component of spacy-fodl to show. Its components: {pipes}."

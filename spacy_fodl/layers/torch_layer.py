@@ -201,6 +201,17 @@ def tokens_to_torch(
     return inputs, backprop
 
 
+def loss_from_torch(model: Model, inputs_outputs: Any, is_train: bool) -> Tuple[Any, Callable[[float], ArgsKwargs]]:
+    """In training, a loss of *shape* () becomes a number; backprop takes its weight. In prediction the output stays
+    what it is."""
+    _, output = inputs_outputs
+
+    def backprop(weight: float) -> ArgsKwargs:
+        return ArgsKwargs(args=((output,),), kwargs={"grad_tensors": (torch.full_like(output, weight),)})
+
+    return (float(output.detach()) if is_train else output), backprop
+
+
 def tokens_from_torch(
     model: Model, inputs_outputs: Tuple[List[Floats2d], torch.Tensor], is_train: bool
 ) -> Tuple[List[Floats2d], Callable[[List[Floats2d]], ArgsKwargs]]:
@@ -227,7 +238,7 @@ def TorchLayer(
     module: Type[nn.Module],
     *,
     nI: Optional[int],
-    nO: int,
+    nO: Optional[int],
     arguments: Dict[str, Any],
     dropout: Optional[float] = None,
     grad_clip: float = 0.0,
@@ -240,7 +251,8 @@ def TorchLayer(
 
     module (Type[nn.Module]): The class of the module.
     nI (Optional[int]): Width of the input; None to infer it from the data.
-    nO (int): Width of the output.
+    nO (Optional[int]): Width of the output; None if it is set later, before initialize: the module is then built with
+        n_out=nO too.
     arguments (Dict[str, Any]): Further constructor arguments, of types that JSON keeps. They are saved with the
         weights, and weights saved under other arguments are refused.
     dropout (Optional[float]): A fixed dropout rate; None to follow the rate that the training passes, as
@@ -259,6 +271,7 @@ def TorchLayer(
         dims={"nI": nI, "nO": nO},
         attrs={
             "dropout_rate": 0.0,
+            "infers_nO": nO is None,
             "fixed_dropout": Free(dropout),
             "convert_inputs": convert_inputs,
             "convert_outputs": convert_outputs,
@@ -272,7 +285,10 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
         model.set_dim("nI", get_width(X), force=True)
     elif model.has_dim("nI") is None:
         raise ValueError(Errors.F007.format(name=model.name, dim="input width"))
-    cast(TorchShim, model.shims[0]).build(n_in=model.get_dim("nI"))
+    inferred = {"n_in": model.get_dim("nI")}
+    if model.attrs["infers_nO"]:
+        inferred["n_out"] = model.get_dim("nO")
+    cast(TorchShim, model.shims[0]).build(**inferred)
 
 
 def forward(model: Model, X: Any, is_train: bool) -> Tuple[Any, Callable[[Any], Any]]:

@@ -1,0 +1,255 @@
+"""The arc-standard parser."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Callable, Iterator, List, Literal, NamedTuple, Optional, Tuple, Union
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from spacy.attrs import IS_SPACE, SENT_START
+from spacy.tokens import Doc
+from thinc.api import ArgsKwargs, Model
+from thinc.types import Floats2d
+from torch import Tensor
+
+from ..errors import Errors
+from ..layers import Free, TorchLayer, loss_from_torch, tokens_to_torch
+from ..modules.transition import TransitionScorer
+from ..transition.actions import LEFT
+from ..transition.features import FEATURE_SETS, FeatureSet
+from ..transition.oracle import ROOT_HEAD, Configurations, gold_configurations
+from ..transition.search import NEVER, Trees, greedy
+from ..transition.state import Sentences
+
+# Words that are parsed together when predicting: bounds the memory, and the table of features stays close to the core.
+PREDICT_WORDS = 8192
+
+
+@dataclass
+class Words:
+    """What is parsed of a batch of documents: all tokens but white space, which the component attaches by rule."""
+
+    tokens: np.ndarray
+    """The place of each word among all tokens. *Shape:* (words,)"""
+    starts: np.ndarray
+    """Whether it starts a sentence: 1, -1 if it doesn't, 0 if that is open. *Shape:* (words,)"""
+
+
+class Gold(NamedTuple):
+    """Gold trees of a batch of documents, which the words of each sentence make up alone."""
+
+    heads: np.ndarray
+    """The head of each word as its place among all words, ROOT_HEAD for roots. *Shape:* (words,)"""
+    labels: np.ndarray
+    """*Shape:* (words,)"""
+    known: np.ndarray
+    """Whether head and label are gold, and not made up to complete a tree. *Shape:* (words,)"""
+    starts: np.ndarray
+    """Whether a tree starts at each word. *Shape:* (words,)"""
+
+
+class Batch(NamedTuple):
+    """What the model is trained on."""
+
+    docs: List[Doc]
+    words: Words
+    gold: Gold
+
+
+def words_of(docs: List[Doc]) -> Words:
+    """Find what there is to parse."""
+    if not any(len(doc) for doc in docs):
+        return Words(np.zeros(0, dtype="int64"), np.zeros(0, dtype="int64"))
+    columns = [doc.to_array([IS_SPACE, SENT_START]) for doc in docs]
+    space, starts = np.concatenate(columns).astype("int64").T
+    lengths = np.array([len(doc) for doc in docs])
+    starts[(lengths.cumsum() - lengths)[lengths > 0]] = 1
+    tokens = np.flatnonzero(space == 0)
+    return Words(tokens, np.where(starts_of_words(starts, tokens), 1, starts[tokens]))
+
+
+def starts_of_words(starts: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    """Whether a sentence starts with each word. One that starts with white space starts, for us, with the word behind.
+
+    starts (np.ndarray): 1 where a sentence starts. *Shape:* (all tokens,)
+    tokens (np.ndarray): The place of each word among the tokens. *Shape:* (words,)
+    RETURNS (np.ndarray): *Shape:* (words,), of bool
+    """
+    so_far = (starts == 1).cumsum()[tokens]
+    return np.diff(so_far, prepend=0) > 0
+
+
+def build_transition_parser_v1(
+    tok2vec: Model[List[Doc], List[Floats2d]],
+    features: Literal["stack3", "syntaxnet"] = "stack3",
+    hidden: int = 128,
+    activation: Literal["relu", "gelu", "mish", "silu", "tanh", "cube"] = "relu",
+    label_width: int = 32,
+    dropout: Optional[float] = None,
+    grad_clip: float = 0.0,
+    nO: Optional[int] = None,
+) -> Model:
+    """An arc-standard transition parser (Nivre 2004) that scores actions with a feed-forward network over token vectors
+    at places of the configuration (Chen and Manning 2014). All sentences of a batch are parsed in lockstep.
+
+    tok2vec (Model[List[Doc], List[Floats2d]]): Makes the token vectors.
+    features (str): What the scores look at. "stack3": three words of the stack, two of the buffer, and the outermost
+        children of the upper two. "syntaxnet": words and labels at the places of Chen and Manning (2014), section 3.1.
+    hidden (int): Width of the hidden layer.
+    activation (str): The non-linearity after it.
+    label_width (int): Width of the vectors of labels; of no effect with "stack3".
+    dropout (Optional[float]): Rate on the token vectors and the hidden layer; None to follow [training] dropout.
+    grad_clip (float): Bound on the global norm of the torch layer's gradients; 0 for none.
+    nO (Optional[int]): Number of actions; None to infer it from the labels.
+    RETURNS (Model): The model. It takes documents and gives Trees over their words; in training it takes a Batch and
+        gives the loss.
+    RAISES (ValueError): If a number is out of its range.
+    """
+    check("hidden", hidden, hidden > 0, "positive")
+    check("label_width", label_width, label_width > 0, "positive")
+    check("dropout", dropout, dropout is None or 0 <= dropout < 1, "null, or 0 or more and below 1")
+    check("grad_clip", grad_clip, grad_clip >= 0, "0 or more")
+    feature_set = FEATURE_SETS[features]
+    scorer = TorchLayer(
+        TransitionScorer,
+        nI=tok2vec.maybe_get_dim("nO"),
+        nO=nO,
+        arguments={
+            "n_tokens": feature_set.n_tokens,
+            "n_labels": feature_set.n_labels,
+            "label_width": label_width,
+            "hidden": hidden,
+            "activation": activation,
+        },
+        dropout=dropout,
+        grad_clip=grad_clip,
+        convert_inputs=scorer_inputs,
+        convert_outputs=loss_from_torch,
+    )
+    return Model(
+        "transition_parser",
+        forward,
+        init=init,
+        layers=[tok2vec, scorer],
+        refs={"tok2vec": tok2vec, "scorer": scorer},
+        attrs={"features": Free(features)},
+    )
+
+
+def check(argument: str, value: Any, is_good: bool, expected: str) -> None:
+    if not is_good:
+        architecture = "spacy_fodl.TransitionParser.v1"
+        raise ValueError(
+            Errors.F101.format(argument=argument, value=value, architecture=architecture, expected=expected)
+        )
+
+
+def init(model: Model, X: Optional[List[Doc]] = None, Y: Any = None) -> None:
+    tok2vec, scorer = model.layers
+    tok2vec.initialize(X=X)
+    scorer.initialize(X=None if X is None else tok2vec.predict(X))
+
+
+def forward(model: Model, X: Union[List[Doc], Batch], is_train: bool) -> Tuple[Any, Callable[[float], Any]]:
+    tok2vec, scorer = model.layers
+    docs = X.docs if isinstance(X, Batch) else X
+    features = FEATURE_SETS[model.attrs["features"].value]
+    vectors, backprop_tok2vec = tok2vec(docs, is_train)
+    run: Union[Training, Prediction]
+    run = Training(X.words, X.gold, features) if isinstance(X, Batch) else Prediction(words_of(docs), features)
+    result, backprop_scorer = scorer((vectors, run), is_train)
+
+    def backprop(weight: float) -> Any:
+        return backprop_tok2vec(backprop_scorer(weight))
+
+    return result, backprop
+
+
+def scorer_inputs(model: Model, X: Any, is_train: bool) -> Tuple[ArgsKwargs, Callable[[ArgsKwargs], List[Floats2d]]]:
+    vectors, run = X
+    inputs, backprop = tokens_to_torch(model, vectors, is_train)
+    return ArgsKwargs(args=(inputs.args[0], run), kwargs={}), backprop
+
+
+@dataclass
+class Prediction:
+    """Parses the words of a batch with the scorer that it is called with."""
+
+    words: Words
+    features: FeatureSet
+
+    def __call__(self, scorer: TransitionScorer, tokens: Tensor, dropout: float) -> Trees:
+        n_words, device = len(self.words.tokens), tokens.device
+        places = torch.from_numpy(self.words.tokens).to(device)
+        starts = torch.from_numpy(self.words.starts).to(device)
+        heads, labels = torch.zeros((2, n_words), dtype=torch.long, device=device)
+        for words, sentences in known_sentences(starts):
+            score = partial(scorer.score, scorer.table(tokens[places[words]]))
+            found = greedy(sentences, self.features, score)
+            heads[words] = torch.where(found.heads == ROOT_HEAD, ROOT_HEAD, words[found.heads])
+            labels[words] = found.labels
+        return Trees(heads, labels)
+
+
+@dataclass
+class Training:
+    """The loss of local training: the mean over the words of the cross-entropy of the gold actions, among those that
+    are possible."""
+
+    words: Words
+    gold: Gold
+    features: FeatureSet
+
+    def __call__(self, scorer: TransitionScorer, tokens: Tensor, dropout: float) -> Tensor:
+        device = tokens.device
+        n_labels = (scorer.output.out_features - LEFT) // 2
+        table = scorer.table(tokens[torch.from_numpy(self.words.tokens).to(device)])
+        found = self.configurations(device, n_labels)
+        if not len(found.actions):
+            return tokens.sum() * 0
+        scores = scorer.score(table, found.rows, dropout)
+        sizes = torch.tensor([1, 1, n_labels, n_labels], device=device)
+        valid = found.valid.repeat_interleave(sizes, dim=1, output_size=scores.shape[1])
+        loss = F.cross_entropy(scores.masked_fill(~valid, NEVER), found.actions, reduction="sum")
+        return loss / len(self.words.tokens)
+
+    def configurations(self, device: torch.device, n_labels: int) -> Configurations:
+        heads, labels, known, gold_starts = (torch.from_numpy(array).to(device) for array in self.gold)
+        starts = torch.from_numpy(self.words.starts).to(device)
+        first = torch.nonzero(gold_starts)[:, 0]
+        n = len(starts)
+        sizes = torch.diff(first, append=first.new_full((1,), n))
+        # The buffer shows what comes behind a tree, up to where a sentence is known to start.
+        bounds = torch.cat([torch.nonzero(starts == 1)[:, 0], first.new_full((1,), n)])
+        ends = bounds[torch.searchsorted(bounds, first, right=True)]
+        order = torch.argsort(sizes, descending=True, stable=True)
+        sentences = Sentences(n, first[order], sizes[order], ends[order], *allowed(starts))
+        return gold_configurations(sentences, heads, labels, known, self.features, n_labels)
+
+
+def known_sentences(starts: Tensor) -> Iterator[Tuple[Tensor, Sentences]]:
+    """Cut the words into stretches that are known to begin a sentence, and group those of similar length.
+
+    starts (Tensor): 1 where a sentence starts, -1 where none does, 0 where that is open. *Shape:* (words,)
+    YIELDS (Tuple[Tensor, Sentences]): The words of a group, *shape* (words of the group,), and what there is to parse,
+        numbered by their places in it.
+    """
+    first = torch.nonzero(starts == 1)[:, 0]
+    sizes = torch.diff(first, append=first.new_full((1,), len(starts)))
+    order = torch.argsort(sizes, descending=True, stable=True)
+    first, sizes = first[order], sizes[order]
+    group = torch.div(sizes.cumsum(0), PREDICT_WORDS, rounding_mode="floor")
+    counts = torch.unique_consecutive(group, return_counts=True)[1].tolist() if len(group) else []
+    for its_first, its_sizes in zip(first.split(counts), sizes.split(counts)):
+        n = int(its_sizes.sum())
+        begin = its_sizes.cumsum(0) - its_sizes
+        words = torch.arange(n, device=starts.device)
+        words = words + (its_first - begin).repeat_interleave(its_sizes, output_size=n)
+        yield words, Sentences(n, begin, its_sizes, begin + its_sizes, *allowed(starts[words]))
+
+
+def allowed(starts: Tensor) -> Tuple[Tensor, Tensor]:
+    """Where a sentence may start, and where the one before may go on. *Shape:* (words + 1,)"""
+    starts = F.pad(starts, (0, 1))
+    return starts != -1, starts != 1

@@ -1,0 +1,499 @@
+"""fodl_parser: the arc-standard parser as a component."""
+
+from collections import Counter
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple, Union, cast
+
+import numpy as np
+from spacy.attrs import DEP, HEAD, ORTH, SENT_START
+from spacy.language import Language
+from spacy.pipeline._parser_internals import nonproj
+from spacy.pipeline.trainable_pipe import TrainablePipe
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.util import check_lexeme_norms
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer, set_dropout_rate
+
+from ..errors import Errors
+from ..models.parser import Batch, Gold, Words, starts_of_words, words_of
+from ..models.words import learn_words
+from ..transition.actions import n_actions
+from ..transition.oracle import ROOT_HEAD, complete
+from .saving import SafeSaving
+
+ROOT_LABEL = "ROOT"
+# In place of a head that gold doesn't tell.
+MISSING = -2
+# What a space is labelled, and a word in a parser that saw no label but that of roots.
+NO_LABEL = "dep"
+SAMPLE_DOCS = 10
+
+default_model_config = """
+[model]
+@architectures = "spacy_fodl.TransitionParser.v1"
+features = "stack3"
+hidden = 128
+grad_clip = 1.0
+
+[model.tok2vec]
+@architectures = "spacy.HashEmbedCNN.v2"
+pretrained_vectors = null
+width = 96
+depth = 4
+embed_size = 2000
+window_size = 1
+maxout_pieces = 3
+subword_features = true
+"""
+DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
+
+
+@Language.factory(
+    "fodl_parser",
+    assigns=["token.dep", "token.head", "token.is_sent_start", "doc.sents"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "min_lifted": 10,
+        "scorer": {"@scorers": "spacy_fodl.parser_scorer.v1"},
+    },
+    default_score_weights={
+        "dep_uas": 0.5,
+        "dep_las": 0.5,
+        "dep_uas_punct": None,
+        "dep_las_punct": None,
+        "dep_las_per_type": None,
+        "sents_p": None,
+        "sents_r": None,
+        "sents_f": 0.0,
+    },
+)
+def make_fodl_parser(
+    nlp: Language, name: str, model: Model, min_lifted: int, scorer: Optional[Callable]
+) -> "FodlParser":
+    """Make a parser.
+
+    model (Model): Trees over the words of documents, usually spacy_fodl.TransitionParser.v1.
+    min_lifted (int): How often the training data has to hold an arc lifted from under a certain label, for crossing
+        arcs, if the parser is to learn to put such arcs back.
+    scorer (Optional[Callable]): The scoring method.
+    """
+    return FodlParser(nlp.vocab, model, name, min_lifted=min_lifted, scorer=scorer)
+
+
+class Parse(NamedTuple):
+    """A tree over the tokens of a document."""
+
+    heads: np.ndarray
+    """The head of each token as its place in the document, its own place for the root of a sentence. *Shape:*
+    (tokens,)"""
+    deps: np.ndarray
+    """The labels, as hashes of the StringStore. *Shape:* (tokens,), uint64"""
+
+
+class FodlParser(SafeSaving, TrainablePipe):
+    """A dependency parser that finds the sentences too. Arcs that cross others are learned lifted, with a label that
+    tells from where, and put back afterwards (Nivre and Nilsson 2005, "Pseudo-Projective Dependency Parsing").
+
+    Sentence starts that are set already, True or False, are kept. White space is attached to the word before it.
+
+    vocab (Vocab): The shared vocabulary.
+    model (Model): Trees over the words of documents.
+    name (str): The name of the component in the pipeline.
+    min_lifted, scorer: As in make_fodl_parser.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str = "fodl_parser",
+        *,
+        min_lifted: int = 10,
+        scorer: Optional[Callable] = None,
+    ) -> None:
+        if min_lifted < 1:
+            raise ValueError(
+                Errors.F208.format(argument="min_lifted", value=min_lifted, component=name, expected="at least 1")
+            )
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self.min_lifted = min_lifted
+        self.cfg: Dict[str, Any] = {"labels": []}
+
+    @property
+    def arc_labels(self) -> Tuple[str, ...]:
+        """The labels of arcs between words, in the order of the model's output. "nsubj||ccomp" stands for a "nsubj"
+        that was lifted from under a "ccomp"."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """The labels that a token can get."""
+        return tuple(dict.fromkeys([ROOT_LABEL, *[label.split(nonproj.DELIMITER)[0] for label in self.arc_labels]]))
+
+    @property
+    def label_data(self) -> Tuple[str, ...]:
+        """What `spacy init labels` writes and initialize takes as labels: the labels of arcs between words."""
+        return self.arc_labels
+
+    def add_label(self, label: str) -> int:
+        """Add a label of arcs between words. Possible before initialization only.
+
+        label (str): The label.
+        RETURNS (int): 0 if it was there already, otherwise 1.
+        RAISES (ValueError): If it is no string, or if the output layer has its final size.
+        """
+        if label == ROOT_LABEL or label in self.arc_labels:
+            return 0
+        self._set_labels(self._with_labels([label]))
+        return 1
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        labels: Optional[List[str]] = None,
+    ) -> None:
+        """Collect the labels, let word embeddings learn their words, and infer the shapes of the model.
+
+        get_examples (Callable[[], Iterable[Example]]): Returns the training examples.
+        nlp (Optional[Language]): The pipeline.
+        labels (Optional[List[str]]): The labels, as label_data gives them; None to collect them from the examples.
+        RAISES (ValueError): If there are neither labels nor trees in the examples, or the component was initialized
+            before with other labels.
+        """
+        validate_get_examples(get_examples, "FodlParser.initialize")
+        check_lexeme_norms(self.vocab, "parser")
+        if isinstance(labels, str):
+            raise ValueError(self._not_labels(labels, "Pass a list such as ['nsubj', 'obj']."))
+        found: Counter = Counter()
+        sample: List[Doc] = []
+        n_examples = n_trees = 0
+
+        def read() -> Iterator[Doc]:
+            nonlocal n_examples, n_trees
+            for example in get_examples():
+                n_examples += 1
+                if labels is None and example.reference.has_annotation("DEP"):
+                    n_trees += 1
+                    found.update(self._arc_labels_of(example))
+                if len(sample) < SAMPLE_DOCS and len(example.predicted):
+                    sample.append(example.predicted)
+                yield example.predicted
+
+        docs = read()
+        learn_words(self.model, docs)
+        for _ in docs:  # What learn_words left unread, as far as it is needed.
+            if labels is not None and len(sample) == SAMPLE_DOCS:
+                break
+        if not sample or (labels is None and not n_trees):
+            what = "token.dep_ and token.head" if sample else "token"
+            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what))
+        wanted = labels if labels is not None else sorted(self._often_enough(found))
+        all_labels = self._with_labels(wanted) or [NO_LABEL]
+        scorer = self.model.get_ref("scorer")
+        outputs = scorer.maybe_get_dim("nO")
+        if outputs not in (None, n_actions(len(all_labels))):
+            raise ValueError(
+                Errors.F207.format(component=self.name, found=outputs, expected=n_actions(len(all_labels)))
+            )
+        scorer.set_dim("nO", n_actions(len(all_labels)), force=True)
+        self.model.initialize(X=sample)
+        self._set_labels(all_labels)
+
+    def predict(self, docs: Iterable[Doc]) -> List[Parse]:
+        """Find the trees of documents without changing them.
+
+        docs (Iterable[Doc]): The documents.
+        RETURNS (List[Parse]): A tree a document. Arcs that cross others are still lifted.
+        """
+        docs = list(docs)
+        words = words_of(docs)
+        if not len(words.tokens):
+            heads, labels = np.zeros((2, 0), dtype="int64")
+        else:
+            trees = self.model.predict(docs)
+            heads, labels = (self.model.ops.to_numpy(array.cpu().numpy()) for array in trees)
+        return self._over_tokens(docs, words, heads, labels)
+
+    def _over_tokens(self, docs: List[Doc], words: Words, heads: np.ndarray, labels: np.ndarray) -> List[Parse]:
+        """Trees over words to trees over all tokens."""
+        n_tokens = sum(len(doc) for doc in docs)
+        hashes = np.array([self.vocab.strings.add(label) for label in self.arc_labels], dtype="uint64")
+        deps = np.full(n_tokens, self.vocab.strings.add(NO_LABEL), dtype="uint64")
+        full = np.arange(n_tokens)
+        is_root = heads == ROOT_HEAD
+        full[words.tokens] = np.where(is_root, words.tokens, words.tokens[heads])
+        if len(heads):
+            deps[words.tokens] = np.where(is_root, self.vocab.strings.add(ROOT_LABEL), hashes[labels])
+        bounds = np.cumsum([0, *[len(doc) for doc in docs]])
+        if len(words.tokens) < n_tokens:
+            attach_space(docs, bounds, words, full, deps, self.vocab.strings.add(ROOT_LABEL))
+        return [Parse(full[a:b] - a, deps[a:b]) for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist())]
+
+    def set_annotations(self, docs: Union[Doc, Iterable[Doc]], parses: List[Parse]) -> None:
+        """Write what predict found to the documents.
+
+        docs (Union[Doc, Iterable[Doc]]): The documents.
+        parses (List[Parse]): What predict returned for them.
+        """
+        docs = [docs] if isinstance(docs, Doc) else list(docs)
+        decorated = [self.vocab.strings[label] for label in self.arc_labels if nonproj.is_decorated(label)]
+        for doc, (heads, deps) in zip(docs, parses):
+            if not len(doc):
+                continue
+            relative = (heads - np.arange(len(heads))).astype("uint64")
+            doc.from_array([HEAD, DEP], cast(Any, np.stack([relative, deps], axis=1)))
+            if decorated and np.isin(deps, decorated).any():
+                nonproj.deprojectivize(doc)
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch of examples.
+
+        examples (Iterable[Example]): The examples.
+        drop (float): The dropout rate.
+        sgd (Optional[Optimizer]): The optimizer; None to leave the gradients for finish_update.
+        losses (Optional[Dict[str, float]]): Losses to add to, by component.
+        RETURNS (Dict[str, float]): The losses.
+        RAISES (ValueError): If a gold label is not among those that the component was initialized with, or gold heads
+            form a cycle.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "FodlParser.update")
+        if not any(len(example.predicted) for example in examples):
+            return losses
+        batch = self._batch(examples)
+        set_dropout_rate(self.model, drop)
+        loss, backprop = self.model.begin_update(batch)
+        backprop(1.0)
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(self, examples: Iterable[Example], scores: Any = None) -> Tuple[float, None]:
+        """The loss on some examples, without learning from them.
+
+        examples (Iterable[Example]): The examples.
+        scores (Any): Not used: the model computes its own loss from gold trees.
+        RETURNS (Tuple[float, None]): The cross-entropy of the gold actions, as mean over the words, and None for the
+            gradient, which only the model's own backprop knows.
+        """
+        examples = list(examples)
+        validate_examples(examples, "FodlParser.get_loss")
+        if not any(len(example.predicted) for example in examples):
+            return 0.0, None
+        return float(self.model.predict(cast(Any, self._batch(examples)))), None
+
+    def _batch(self, examples: List[Example]) -> Batch:
+        docs = [example.predicted for example in examples]
+        words = words_of(docs)
+        return Batch(docs, words, self._gold(examples, words))
+
+    def _gold(self, examples: List[Example], words: Words) -> Gold:
+        """The gold trees over the words of all examples."""
+        parts = [aligned_parse(example, self.name) for example in examples]
+        offsets = np.cumsum([0, *[len(part.heads) for part in parts]])
+        place = np.full(offsets[-1] + 1, -1)
+        place[words.tokens] = np.arange(len(words.tokens))
+        heads = np.concatenate([np.where(p.heads < 0, -1, p.heads + o) for p, o in zip(parts, offsets)])
+        roots = (heads == np.arange(len(heads)))[words.tokens]
+        heads = place[heads[words.tokens]]
+        deps = np.concatenate([part.deps for part in parts])[words.tokens]
+        labels = self._label_ids(deps)
+        known = (heads >= 0) & (deps != 0)
+
+        def text_of(word: int) -> str:
+            which = int(np.searchsorted(offsets, words.tokens[word], side="right")) - 1
+            return examples[which].reference.text[:60]
+
+        heads = np.where(known, np.where(roots, ROOT_HEAD, heads), MISSING)
+        starts = starts_of_words(np.concatenate([part.starts for part in parts]), words.tokens)
+        starts = np.where(words.starts != 0, words.starts == 1, starts)
+        in_cycle = np.flatnonzero(cyclic(heads))
+        if len(in_cycle):
+            raise ValueError(Errors.F210.format(component=self.name, text=text_of(in_cycle[0])))
+        unknown = np.flatnonzero((heads >= 0) & (labels < 0))
+        if len(unknown):
+            label = self.vocab.strings[int(deps[unknown[0]])]
+            raise ValueError(Errors.F204.format(component=self.name, label=label, text=text_of(unknown[0])))
+        heads, known = completed(heads, starts)
+        return Gold(heads, labels.clip(min=0), known, starts)
+
+    def _label_ids(self, deps: np.ndarray) -> np.ndarray:
+        """The column of each label, -1 for unknown ones. A lifted arc that is too rare counts as a plain one."""
+        strings = self.vocab.strings
+        index = {label: i for i, label in enumerate(self.arc_labels)}
+        kinds, inverse = np.unique(deps, return_inverse=True)
+        names = [strings[kind] if kind else "" for kind in kinds.tolist()]
+        ids = [index.get(name, index.get(name.split(nonproj.DELIMITER)[0], -1)) for name in names]
+        return np.array(ids, dtype="int64")[inverse]
+
+    def _arc_labels_of(self, example: Example) -> Iterator[str]:
+        heads, deps = projective(example.reference, self.name)
+        strings = self.vocab.strings
+        return (strings[dep] for i, (head, dep) in enumerate(zip(heads.tolist(), deps.tolist())) if dep and head != i)
+
+    def _often_enough(self, found: Counter) -> Set[str]:
+        """The labels, without those of arcs that were lifted too seldom."""
+        return {
+            label if count >= self.min_lifted else label.split(nonproj.DELIMITER)[0] for label, count in found.items()
+        }
+
+    def _with_labels(self, labels: Iterable[str]) -> List[str]:
+        """The labels with some more at their end."""
+        together = list(self.arc_labels)
+        for label in labels:
+            if not isinstance(label, str) or not label:
+                raise ValueError(self._not_labels(label, "A label is a dependency relation, such as 'nsubj'."))
+            if label not in (*together, ROOT_LABEL):
+                together.append(label)
+        new = together[len(self.arc_labels) :]
+        if new and self.arc_labels and self.model.get_ref("scorer").maybe_get_dim("nO"):
+            raise ValueError(Errors.F203.format(component=self.name, labels=", ".join(new), n=len(self.arc_labels)))
+        return together
+
+    def _set_labels(self, labels: List[str]) -> None:
+        self.cfg["labels"] = labels
+        for label in (*labels, *self.labels):
+            self.vocab.strings.add(label)
+
+    def _not_labels(self, value: Any, hint: str) -> str:
+        return Errors.F202.format(component=self.name, value=value, type=type(value).__name__, hint=hint)
+
+
+class AlignedParse(NamedTuple):
+    """A gold tree over the tokens of the predicted document."""
+
+    heads: np.ndarray
+    """The head of each token as its place in the document; MISSING where there is none. *Shape:* (tokens,)"""
+    deps: np.ndarray
+    """The labels, as hashes of the StringStore; 0 where there is none. *Shape:* (tokens,), uint64"""
+    starts: np.ndarray
+    """1 where a sentence starts. *Shape:* (tokens,)"""
+
+
+def projective(doc: Doc, component: str) -> Tuple[np.ndarray, np.ndarray]:
+    """The tree of a document with crossing arcs lifted.
+
+    doc (Doc): The document.
+    component (str): Who asks, for errors.
+    RETURNS (Tuple[np.ndarray, np.ndarray]): The head of each token as its place, and the labels, as hashes. *Shape:*
+        (tokens,)
+    RAISES (ValueError): If the heads form a cycle.
+    """
+    columns = doc.to_array([HEAD, DEP])
+    deps = columns[:, 1]
+    heads = np.arange(len(doc)) + columns[:, 0].astype("int64")
+    as_list = heads.tolist()
+    if nonproj.is_nonproj_tree(as_list):
+        if nonproj.contains_cycle(as_list) is not None:
+            raise ValueError(Errors.F210.format(component=component, text=doc.text[:60]))
+        names = [token.dep_ for token in doc]
+        lifted, lifted_names = nonproj.projectivize(as_list, names)
+        annotated = deps != 0
+        heads = np.where(annotated, np.array(lifted), heads)
+        changed = [doc.vocab.strings.add(name) for name in lifted_names]
+        deps = np.where(annotated, np.array(changed, dtype="uint64"), deps)
+    return heads, deps
+
+
+def aligned_parse(example: Example, component: str) -> AlignedParse:
+    """What Example.get_aligned_parse and get_aligned_sent_starts give, as arrays, and without working out an alignment
+    where both sides have the same tokens."""
+    gold, predicted = example.reference, example.predicted
+    n = len(predicted)
+    nothing = np.full(n, MISSING)
+    if not gold.has_annotation("DEP"):
+        return AlignedParse(nothing, np.zeros(n, dtype="uint64"), np.zeros(n, dtype="int64"))
+    heads, deps = projective(gold, component)
+    has_head = deps != 0
+    starts = gold.to_array(SENT_START).astype("int64") == 1
+    if len(gold) == n and np.array_equal(gold.to_array(ORTH), predicted.to_array(ORTH)):
+        return AlignedParse(np.where(has_head, heads, MISSING), deps, starts + 0)
+    to_gold, to_predicted = example.alignment.x2y, example.alignment.y2x
+    # As in spaCy: a token takes part if it stands for one gold token, or for a part of it, and the head of that one
+    # is a token.
+    gold_of = single(to_gold, n)
+    predicted_of = single(to_predicted, len(gold))
+    there = gold_of >= 0
+    source = gold_of[there]
+    found = predicted_of[heads[source]]
+    its_heads, its_deps = nothing.copy(), np.zeros(n, dtype="uint64")
+    its_heads[there] = np.where(has_head[source] & (found >= 0), found, MISSING)
+    its_deps[there] = np.where(its_heads[there] >= 0, deps[source], 0)
+    its_starts = np.array([start is True for start in example.get_aligned_sent_starts()])
+    return AlignedParse(its_heads, its_deps, its_starts + 0)
+
+
+def single(alignment: Any, n: int) -> np.ndarray:
+    """The one token that each of n is aligned to; -1 where there are none or several. *Shape:* (n,)"""
+    lengths = np.asarray(alignment.lengths)
+    first = np.cumsum(lengths) - lengths
+    data = np.append(np.asarray(alignment[:], dtype="int64"), -1)
+    return np.where(lengths == 1, data[first.clip(max=len(data) - 1)], -1)
+
+
+def cyclic(heads: np.ndarray) -> np.ndarray:
+    """Which words never come to a root, or to a word without a head, by following heads. *Shape:* (words,), of bool"""
+    ancestors = np.append(np.where(heads < 0, len(heads), heads), len(heads))
+    for _ in range(len(heads).bit_length()):
+        ancestors = ancestors[ancestors]
+    return ancestors[:-1] != len(heads)
+
+
+def completed(heads: np.ndarray, starts: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """Trees with a head for every word.
+
+    heads (np.ndarray): The head of each word, ROOT_HEAD for roots, MISSING where there is none. *Shape:* (words,)
+    starts (np.ndarray): Whether a tree starts at each word. *Shape:* (words,), of bool
+    RETURNS (Tuple[np.ndarray, np.ndarray]): The heads, and whether they are gold. *Shape:* (words,)
+    """
+    if not len(heads):
+        return heads, heads == 0
+    tree = np.cumsum(starts) - 1
+    heads = np.where((heads >= 0) & (tree[heads.clip(min=0)] != tree), MISSING, heads)
+    n_trees = int(tree[-1]) + 1
+    is_whole = np.bincount(tree[heads == ROOT_HEAD], minlength=n_trees) == 1
+    is_whole[tree[heads == MISSING]] = False
+    full = heads.copy()
+    bounds = np.append(np.flatnonzero(starts), len(heads))
+    for i in np.flatnonzero(~is_whole).tolist():
+        first, last = bounds[i : i + 2].tolist()
+        local = [head - first if head >= 0 else head for head in heads[first:last].tolist()]
+        filled = complete([None if head == MISSING else head for head in local])
+        full[first:last] = [head if head == ROOT_HEAD else head + first for head in filled]
+    return full, full == heads
+
+
+def attach_space(
+    docs: List[Doc], bounds: np.ndarray, words: Words, heads: np.ndarray, deps: np.ndarray, root: int
+) -> None:
+    """Attach white space to the word before it in its document, or to the one behind it if a sentence starts with it
+    or nothing stands before. Documents of white space alone hang on their first token."""
+    starts = np.concatenate([doc.to_array(SENT_START) for doc in docs]) == 1
+    spaces = np.setdiff1d(np.arange(len(heads)), words.tokens)
+    document = np.searchsorted(bounds, spaces, side="right") - 1
+    first, last = bounds[document], bounds[document + 1]
+    after = np.searchsorted(words.tokens, spaces)
+    padded = np.concatenate([[-1], words.tokens, [len(heads)]])
+    before, behind = padded[after], padded[after + 1]
+    has_before, has_behind = before >= first, behind < last
+    # Of several spaces in a row, the first may be the start of the sentence.
+    so_far = np.cumsum(starts)
+    starts_sentence = so_far[spaces] > np.where(has_before, so_far[before], 0)
+    onward = has_behind & (starts_sentence | ~has_before)
+    heads[spaces] = np.where(onward, behind, np.where(has_before, before, first))
+    deps[spaces] = np.where(heads[spaces] == spaces, root, deps[spaces])

@@ -1,0 +1,78 @@
+"""What a configuration looks like to a scorer: words at places of stack, buffer and tree so far, and labels."""
+
+from typing import Dict, List, Sequence
+
+import torch
+from torch import Tensor
+
+from .actions import KINDS, LEFT, RIGHT, ROOT, SHIFT
+
+# A node of the stack: a word, the node below, and what is known of the word's children. "lc1" is the leftmost child,
+# "lc2" the one next to it, "lc1_lc1" the leftmost child's leftmost child; "rc…" the same from the right.
+TOKEN, BELOW = 0, 1
+CHILDREN = ["lc1", "rc1", "lc2", "rc2", "lc1_lc1", "rc1_rc1"]
+
+
+class FeatureSet:
+    """Which places are looked at.
+
+    name (str): How configs call it.
+    n_stack (int): Words from the top of the stack.
+    n_buffer (int): Words from the front of the buffer.
+    children (Sequence[str]): Names out of CHILDREN, for each of the two topmost words.
+    labels (bool): Whether the labels of those children are looked at too.
+    """
+
+    def __init__(self, name: str, n_stack: int, n_buffer: int, children: Sequence[str], labels: bool) -> None:
+        self.name = name
+        # At least the two words that an arc would join have to be looked up in any case.
+        self.n_stack = n_stack
+        self.n_buffer = n_buffer
+        names = ["token", "below", *children, *[f"{child}_label" for child in children if labels]]
+        self.column = {name: i for i, name in enumerate(names)}
+        self.n_columns = len(names)
+        self.first_label = 2 + len(children)
+        word = [TOKEN]
+        family = [TOKEN, *range(2, self.first_label)]
+        self.stack_columns = [family, family, *[word] * (n_stack - 2)]
+        self.label_columns = [list(range(self.first_label, self.n_columns))] * 2 if labels else []
+        self.n_tokens = sum(map(len, self.stack_columns)) + n_buffer
+        self.n_labels = sum(map(len, self.label_columns))
+        self.moves = self._moves()
+
+    def _moves(self) -> Tensor:
+        """For each kind of action, where each column of the new node and the new arc (dependent, head) come from: the
+        columns of the topmost node, of the one below it, and of (word in front of the buffer, topmost node, nothing,
+        label, no label). *Shape:* (KINDS, n_columns + 2)"""
+        n = self.n_columns
+        buffer, top, nothing, label, no_label = range(2 * n, 2 * n + 5)
+        moves: List[List[int]] = [[]] * KINDS
+        empty = [nothing] * (self.first_label - 2) + [no_label] * (n - self.first_label)
+        moves[SHIFT] = [buffer, top, *empty, nothing, nothing]
+        moves[ROOT] = [n + i for i in range(n)] + [TOKEN, n + TOKEN]
+        for kind, side, head, dependent in ((LEFT, "l", 0, n), (RIGHT, "r", n, 0)):
+            columns = [head + i for i in range(n)]
+            columns[BELOW] = n + BELOW
+            for name, source in (
+                (f"{side}c1", dependent + TOKEN),
+                (f"{side}c2", head + self.column.get(f"{side}c1", 0)),
+                (f"{side}c1_{side}c1", dependent + self.column.get(f"{side}c1", 0)),
+                (f"{side}c1_label", label),
+                (f"{side}c2_label", head + self.column.get(f"{side}c1_label", 0)),
+                (f"{side}c1_{side}c1_label", dependent + self.column.get(f"{side}c1_label", 0)),
+            ):
+                if name in self.column:
+                    columns[self.column[name]] = source
+            moves[kind] = [*columns, dependent + TOKEN, head + TOKEN]
+        return torch.tensor(moves, device="cpu")
+
+
+FEATURE_SETS: Dict[str, FeatureSet] = {
+    features.name: features
+    for features in (
+        # Three words of the stack, two of the buffer, the outermost children of the upper two.
+        FeatureSet("stack3", n_stack=3, n_buffer=2, children=["lc1", "rc1"], labels=False),
+        # The twenty places of Chen and Manning (2014), section 3.1, that SyntaxNet took over (Andor et al. 2016).
+        FeatureSet("syntaxnet", n_stack=4, n_buffer=4, children=CHILDREN, labels=True),
+    )
+}

@@ -1,0 +1,148 @@
+"""Many arc-standard configurations in lockstep."""
+
+from dataclasses import dataclass
+from typing import Tuple
+
+import torch
+from torch import Tensor
+
+from .actions import LEFT, RIGHT, SHIFT
+from .features import BELOW, TOKEN, FeatureSet
+
+
+@dataclass
+class Sentences:
+    """What a batch of configurations reads: stretches of one long row of words, each parsed by itself.
+
+    The rows of a table of word vectors have two more at its end: the artificial root, and "nothing there"."""
+
+    n_words: int
+    """Words of all stretches together."""
+    first: Tensor
+    """The first word of each. The longest comes first. *Shape:* (sentences,)"""
+    sizes: Tensor
+    """Its number of words, at least 1: a derivation has twice as many actions. *Shape:* (sentences,)"""
+    ends: Tensor
+    """Where the buffer ends for it: one behind the last word that it sees. In a derivation that is known in advance it
+    may see the words of the next sentence. *Shape:* (sentences,)"""
+    may_start: Tensor
+    """Whether a sentence may start at each word. *Shape:* (n_words + 1,), of bool; the last one is not used."""
+    may_continue: Tensor
+    """Whether the sentence before may go on with it. *Shape:* (n_words + 1,), of bool"""
+
+    @property
+    def root(self) -> int:
+        return self.n_words
+
+    @property
+    def nothing(self) -> int:
+        return self.n_words + 1
+
+
+class State:
+    """One configuration for each hypothesis of each sentence.
+
+    The stack is a linked list: each action makes one new node for the word that is on top now, with its children so
+    far, and says which node lies below. Nodes never change, so hypotheses share them, and a beam that reorders copies
+    one number a hypothesis instead of a stack.
+
+    sentences (Sentences): What is parsed.
+    features (FeatureSet): Says what nodes carry.
+    width (int): Hypotheses a sentence, next to each other.
+    """
+
+    def __init__(self, sentences: Sentences, features: FeatureSet, width: int = 1) -> None:
+        device = sentences.first.device
+        self.sentences = sentences
+        self.features = features
+        self.width = width
+        self.buffer = sentences.first.repeat_interleave(width)
+        self.ends = sentences.ends.repeat_interleave(width)
+        self.size = len(self.buffer)
+        # How many sentences take part in each step.
+        n_steps = 2 * int(sentences.sizes[0]) if len(sentences.sizes) else 0
+        steps = torch.arange(n_steps, device=device)
+        self.active = (2 * sentences.sizes[:, None] > steps).sum(0).tolist()
+        capacity = 2 + width * sum(self.active)
+        # Node 0 lies below the root and below itself, node 1 is the root.
+        self.nodes = torch.empty((capacity, features.n_columns), dtype=torch.long, device=device)
+        self.nodes[:2] = sentences.nothing
+        self.nodes[:2, features.first_label :] = 0
+        self.nodes[:2, BELOW] = 0
+        self.nodes[1, TOKEN] = sentences.root
+        self.n_nodes = 2
+        self.top = torch.ones(self.size, dtype=torch.long, device=device)
+        self.moves = features.moves.to(device)
+        self.lookahead = torch.arange(features.n_buffer, device=device)
+        self._load()
+
+    def __len__(self) -> int:
+        return self.size
+
+    def _load(self) -> None:
+        """Look the nodes on top of the stack up."""
+        self.stack = [self.nodes[self.top]]
+        for _ in range(self.features.n_stack - 1):
+            self.stack.append(self.nodes[self.stack[-1][:, BELOW]])
+
+    def keep(self, n_sentences: int) -> None:
+        """Go on with the first sentences only.
+
+        n_sentences (int): How many.
+        """
+        if n_sentences * self.width != self.size:
+            self.size = n_sentences * self.width
+            self.buffer, self.ends, self.top = self.buffer[: self.size], self.ends[: self.size], self.top[: self.size]
+            self.stack = [nodes[: self.size] for nodes in self.stack]
+
+    def select(self, rows: Tensor) -> None:
+        """Reorder the hypotheses of a beam. To be followed by `apply`.
+
+        rows (Tensor): The hypothesis that each place takes over. *Shape:* (configurations,)
+        """
+        self.buffer, self.top = self.buffer[rows], self.top[rows]
+        self.stack = [nodes[rows] for nodes in self.stack[:2]]
+
+    def feature_rows(self) -> Tensor:
+        """What the features of each configuration look at: rows of the table of words for the first n_tokens columns,
+        labels, counted from 1 with 0 for none, for the others. *Shape:* (configurations, features)"""
+        features = self.features
+        ahead = self.buffer[:, None] + self.lookahead
+        ahead = torch.where(ahead < self.ends[:, None], ahead, self.sentences.nothing)
+        stack = [nodes[:, columns] for nodes, columns in zip(self.stack, features.stack_columns)]
+        labels = [nodes[:, columns] for nodes, columns in zip(self.stack, features.label_columns)]
+        return torch.cat([*stack, ahead, *labels], dim=1)
+
+    def valid(self) -> Tensor:
+        """Which kinds of action are possible. One always is. *Shape:* (configurations, KINDS), of bool"""
+        s0, s1 = self.stack[0][:, TOKEN], self.stack[1][:, TOKEN]
+        root = self.sentences.root
+        at_end = self.buffer >= self.ends
+        next_word = self.buffer.clamp(max=self.sentences.n_words)
+        shift = ~at_end & (self.sentences.may_continue[next_word] | (s0 == root))
+        close = (s1 == root) & (at_end | self.sentences.may_start[next_word])
+        arc = s1 < root
+        return torch.stack([shift, close, arc, arc], dim=1)
+
+    def apply(self, kind: Tensor, label: Tensor) -> Tuple[Tensor, Tensor]:
+        """Take one action in each configuration, a possible one.
+
+        kind (Tensor): SHIFT, ROOT, LEFT or RIGHT. *Shape:* (configurations,)
+        label (Tensor): The label of LEFT and RIGHT. *Shape:* (configurations,)
+        RETURNS (Tuple[Tensor, Tensor]): The dependent of the new arc, "nothing" after SHIFT, and its head. *Shape:*
+            (configurations,)
+        """
+        nothing = torch.full_like(self.buffer, self.sentences.nothing)
+        extra = torch.stack([self.buffer, self.top, nothing, label + 1, torch.zeros_like(label)], dim=1)
+        # A new node and the new arc are columns of what is there: which ones, the kind of action tells.
+        there = torch.cat([self.stack[0], self.stack[1], extra], dim=1)
+        made = there.gather(1, self.moves[kind])
+        first, self.n_nodes = self.n_nodes, self.n_nodes + self.size
+        self.nodes[first : self.n_nodes] = made[:, :-2]
+        self.top = torch.arange(first, self.n_nodes, device=kind.device)
+        self.buffer = self.buffer + (kind == SHIFT)
+        self._load()
+        return made[:, -2], made[:, -1]
+
+
+__all__ = ["LEFT", "RIGHT", "SHIFT", "Sentences", "State"]

@@ -1,0 +1,407 @@
+import numpy as np
+import pytest
+import spacy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from spacy.pipeline._parser_internals import nonproj
+from spacy.tokens import Doc, DocBin
+from spacy.training import Example
+from thinc.api import fix_random_seed
+
+from spacy_fodl.pipeline.parser import DEFAULT_MODEL, MISSING, aligned_parse, completed, cyclic, projective
+from spacy_fodl.transition.oracle import ROOT_HEAD
+
+from ..transition.strategies import projective_trees
+
+SENTENCES = [
+    ("I like green eggs .", [1, 1, 3, 1, 1], ["nsubj", "ROOT", "amod", "obj", "punct"]),
+    ("Eat blue ham !", [0, 2, 0, 0], ["ROOT", "amod", "obj", "punct"]),
+    ("I walk to work .", [1, 1, 3, 1, 1], ["nsubj", "ROOT", "case", "obl", "punct"]),
+    ("If eggs like ham , run .", [2, 2, 5, 2, 2, 5, 5], ["mark", "nsubj", "advcl", "obj", "punct", "ROOT", "punct"]),
+]
+# A hearing is scheduled on the issue today: "on" hangs on "hearing", across "is" and "scheduled".
+CROSSING = (
+    "A hearing is scheduled on the issue today .",
+    [1, 3, 3, 3, 6, 6, 1, 3, 3],
+    ["det", "nsubj:pass", "aux:pass", "ROOT", "case", "det", "nmod", "obl", "punct"],
+)
+
+
+def gold_doc(vocab, sentences):
+    words, heads, deps = [], [], []
+    for text, its_heads, its_deps in sentences:
+        heads += [head + len(words) for head in its_heads]
+        words += text.split()
+        deps += its_deps
+    return Doc(vocab, words=words, heads=heads, deps=deps)
+
+
+def examples_of(nlp, *documents):
+    golds = [gold_doc(nlp.vocab, sentences) for sentences in documents]
+    return [Example(Doc(nlp.vocab, words=[t.text for t in gold]), gold) for gold in golds]
+
+
+def trained(*documents, steps=40, **config):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_parser", config=config)
+    examples = examples_of(nlp, *documents)
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.003
+    for _ in range(steps):
+        nlp.update(examples, sgd=optimizer)
+    return nlp
+
+
+@pytest.fixture(scope="module")
+def nlp():
+    return trained(SENTENCES[:2], SENTENCES[2:], SENTENCES)
+
+
+def tree(doc):
+    return [(token.head.i, token.dep_) for token in doc]
+
+
+def words_doc(nlp, *sentences, **kwargs):
+    return Doc(nlp.vocab, words=" ".join(text for text, *_ in sentences).split(), **kwargs)
+
+
+# -- What it learns ----------------------------------------------------------------------------------------------------
+
+
+def test_learns_trees_and_sentences(nlp):
+    doc = nlp(words_doc(nlp, *SENTENCES))
+    assert tree(doc) == tree(gold_doc(nlp.vocab, SENTENCES))
+    assert [str(sent) for sent in doc.sents] == [text for text, *_ in SENTENCES]
+    assert doc.has_annotation("DEP")
+    assert [t.text for t in doc[1].lefts] == ["I"]
+
+
+def test_scores_count_punctuation_or_leave_it_out(nlp):
+    examples = examples_of(nlp, SENTENCES)
+    assert nlp.evaluate(examples)["dep_las_punct"] == 1.0
+    wrong = examples_of(nlp, SENTENCES[:1])
+    predicted = wrong[0].predicted
+    for token, (head, dep) in zip(predicted, tree(wrong[0].reference)):
+        token.head, token.dep_ = predicted[head], dep
+    predicted[4].head = predicted[3]
+    scores = nlp.get_pipe("fodl_parser").score(wrong)
+    assert scores["dep_uas"] == scores["dep_las"] == 1.0
+    assert scores["dep_uas_punct"] == scores["dep_las_punct"] == pytest.approx(0.8)
+
+
+def test_crossing_arcs_come_back():
+    nlp = trained([CROSSING], [*SENTENCES, CROSSING], min_lifted=1)
+    parser = nlp.get_pipe("fodl_parser")
+    assert any(nonproj.is_decorated(label) for label in parser.label_data)
+    assert not any(nonproj.is_decorated(label) for label in parser.labels)
+    doc = nlp(words_doc(nlp, CROSSING))
+    assert tree(doc) == tree(gold_doc(nlp.vocab, [CROSSING]))
+    assert nonproj.is_nonproj_tree([token.head.i for token in doc])
+
+
+def test_rare_lifted_arcs_stay_lifted():
+    nlp = trained([CROSSING], [*SENTENCES, CROSSING], min_lifted=3)
+    doc = nlp(words_doc(nlp, CROSSING))
+    assert doc[6].dep_ == "nmod"
+    assert doc[6].head.i == 3
+
+
+# -- Sentence starts ---------------------------------------------------------------------------------------------------
+
+
+def test_starts_that_are_set_are_kept(nlp):
+    text = " ".join(text for text, *_ in SENTENCES)
+    for starts in ([0, 2, 9], [0, 1, 2, 3], [0], range(len(text.split()))):
+        flags = [i in starts for i in range(len(text.split()))]
+        doc = nlp(words_doc(nlp, *SENTENCES, sent_starts=flags))
+        assert [sent.start for sent in doc.sents] == list(starts)
+
+
+@settings(deadline=None, max_examples=30)
+@given(flags=st.lists(st.sampled_from([True, False, None]), min_size=21, max_size=21))
+def test_any_starts_are_kept(nlp, flags):
+    doc = words_doc(nlp, *SENTENCES)
+    for token, flag in zip(doc, flags):
+        if token.i:
+            token.is_sent_start = flag
+    doc = nlp(doc)
+    for token, flag in zip(doc, flags):
+        if token.i and flag is not None:
+            assert bool(token.is_sent_start) == flag
+
+
+def test_starts_come_from_another_component():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.add_pipe("fodl_parser")
+    examples = examples_of(nlp, SENTENCES, SENTENCES[1:])
+    optimizer = nlp.initialize(lambda: examples)
+    for _ in range(3):
+        nlp.update(examples, sgd=optimizer, annotates=["sentencizer"])
+    doc = nlp(words_doc(nlp, *SENTENCES))
+    assert [str(sent) for sent in doc.sents] == [text for text, *_ in SENTENCES]
+
+
+# -- White space and length --------------------------------------------------------------------------------------------
+
+
+def test_white_space_hangs_on_the_word_before(nlp):
+    doc = nlp(
+        Doc(nlp.vocab, words=["\n", "I", " ", "walk", "to", "work", ".", "\n\n", "\t", "Eat", "blue", "ham", "!"])
+    )
+    assert [(t.head.i, t.dep_) for t in doc if t.is_space] == [(1, "dep"), (1, "dep"), (6, "dep"), (6, "dep")]
+    assert [sent.start for sent in doc.sents] == [0, 9]
+    plain = nlp(Doc(nlp.vocab, words=["I", "walk", "to", "work", ".", "Eat", "blue", "ham", "!"]))
+    assert [t.dep_ for t in doc if not t.is_space] == [t.dep_ for t in plain]
+
+
+def test_a_sentence_may_start_with_white_space(nlp):
+    words = ["Eat", "!", "\n", "I", "walk", "."]
+    doc = nlp(Doc(nlp.vocab, words=words, sent_starts=[True, False, True, False, False, False]))
+    assert [sent.start for sent in doc.sents] == [0, 2]
+    assert doc[2].head.i == 3
+
+
+@pytest.mark.parametrize("words", [[], [" "], ["\n", " "], ["Eat"], ["Eat", " "]])
+def test_little_text(nlp, words):
+    doc = nlp(Doc(nlp.vocab, words=words))
+    assert len(list(doc.sents)) == min(len(words), 1)
+    assert [t.dep_ for t in doc][:1] == ["ROOT"][: len(words)]
+
+
+def test_ten_thousand_words_equal_their_sentences(nlp):
+    n = 500
+    starts = [i == 0 for text, *_ in SENTENCES * n for i in range(len(text.split()))]
+    long_doc = nlp(words_doc(nlp, *SENTENCES * n, sent_starts=starts))
+    heads = np.array([token.head.i - token.i for token in long_doc]).reshape(n, -1)
+    # The tok2vec looks over the bounds of sentences, so the first and the last round have other neighbours.
+    assert (heads[1:-1] == heads[1]).all()
+
+
+def test_the_batch_equals_one_by_one(nlp):
+    texts = [SENTENCES[:1], SENTENCES, SENTENCES[1:3], [], SENTENCES[2:]]
+    together = list(nlp.pipe([words_doc(nlp, *sentences) for sentences in texts]))
+    assert [tree(doc) for doc in together] == [tree(nlp(words_doc(nlp, *sentences))) for sentences in texts]
+
+
+def test_batches_of_nothing(nlp):
+    assert list(nlp.pipe([])) == []
+    parser = nlp.get_pipe("fodl_parser")
+    assert parser.predict([]) == []
+    assert [len(parse.heads) for parse in parser.predict([Doc(nlp.vocab), Doc(nlp.vocab)])] == [0, 0]
+    assert parser.update([]) == {"fodl_parser": 0.0}
+
+
+# -- Gold --------------------------------------------------------------------------------------------------------------
+
+
+@given(projective_trees(), st.data())
+def test_completed_trees_keep_what_is_gold(heads, data):
+    gaps = data.draw(st.lists(st.booleans(), min_size=len(heads), max_size=len(heads)))
+    given_heads = np.where(gaps, MISSING, heads)
+    starts = np.arange(len(heads)) == 0
+    full, known = completed(given_heads, starts)
+    assert (full[known] == given_heads[known]).all()
+    assert not known[np.array(gaps) & (full != given_heads)].any()
+    assert (full == ROOT_HEAD).sum() == 1
+    assert not cyclic(full).any()
+
+
+def test_alignment_equals_that_of_spacy():
+    nlp = spacy.blank("en")
+    gold = gold_doc(nlp.vocab, [CROSSING, *SENTENCES])
+    words = [t.text for t in gold]
+    words[4:6] = ["on", "th", "e"]
+    words[-4:-2] = ["ham,"]
+    example = Example(Doc(nlp.vocab, words=words, spaces=[w != "th" for w in words]), gold)
+    ours = aligned_parse(example, "parser")
+    heads, deps = example.get_aligned_parse(projectivize=True)
+    known = [i for i, head in enumerate(heads) if head is not None]
+    assert [i for i, head in enumerate(ours.heads) if head >= 0] == known
+    assert ours.heads[known].tolist() == [heads[i] for i in known]
+    assert [nlp.vocab.strings[int(dep)] for dep in ours.deps[known]] == [deps[i] for i in known]
+    assert [i for i, start in enumerate(ours.starts) if start] == [
+        i for i, start in enumerate(example.get_aligned_sent_starts()) if start
+    ]
+    same = Example(Doc(nlp.vocab, words=[t.text for t in gold]), gold)
+    heads, deps = same.get_aligned_parse(projectivize=True)
+    assert aligned_parse(same, "parser").heads.tolist() == heads
+    assert projective(gold, "parser")[0].tolist() == heads
+
+
+def test_learns_from_partial_trees_and_other_tokens():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_parser")
+    golds = [gold_doc(nlp.vocab, SENTENCES), gold_doc(nlp.vocab, SENTENCES[1:])]
+    golds[0][3].dep_ = ""
+    examples = []
+    for gold in golds:
+        words = [t.text for t in gold]
+        words[-2:] = ["run."]
+        examples.append(Example(Doc(nlp.vocab, words=words), gold))
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.003
+    for _ in range(40):
+        losses = nlp.update(examples, sgd=optimizer)
+    assert losses["fodl_parser"] < 0.05
+    doc = nlp(words_doc(nlp, *SENTENCES))
+    # What a word without gold head did to those around it is not told.
+    assert tree(doc)[5:14] == tree(golds[0])[5:14]
+
+
+def test_examples_without_trees_teach_nothing(nlp):
+    example = Example(words_doc(nlp, *SENTENCES), words_doc(nlp, *SENTENCES))
+    loss, gradient = nlp.get_pipe("fodl_parser").get_loss([example])
+    assert loss < 1e-3
+    assert gradient is None
+
+
+def test_set_starts_that_contradict_gold():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_parser")
+    gold = gold_doc(nlp.vocab, SENTENCES)
+    for flags in ([True, False, True] + [False] * 18, [True] + [False] * 20, [True] * 21):
+        examples = [Example(Doc(nlp.vocab, words=[t.text for t in gold], sent_starts=flags), gold)]
+        optimizer = nlp.initialize(lambda examples=examples: examples)
+        for _ in range(10):
+            losses = nlp.update(examples, sgd=optimizer)
+        assert np.isfinite(losses["fodl_parser"])
+
+
+def test_cycles_are_refused():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_parser")
+    examples = examples_of(nlp, SENTENCES)
+    optimizer = nlp.initialize(lambda: examples)
+    for heads in ([1, 0, 2], [1, 2, 0], [2, 0, 1]):
+        gold = Doc(nlp.vocab, words="I like eggs".split(), heads=heads, deps=["nsubj", "ROOT", "obj"])
+        with pytest.raises(ValueError, match=r"F210.*I like eggs"):
+            nlp.update([*examples, Example(nlp.make_doc("I like eggs"), gold)], sgd=optimizer)
+
+
+# -- Labels ------------------------------------------------------------------------------------------------------------
+
+
+def test_labels(nlp):
+    parser = nlp.get_pipe("fodl_parser")
+    assert parser.labels[0] == "ROOT"
+    assert (
+        set(parser.labels[1:]) == set(parser.label_data) == {dep for _, _, deps in SENTENCES for dep in deps} - {"ROOT"}
+    )
+    assert parser.add_label("obj") == parser.add_label("ROOT") == 0
+    with pytest.raises(ValueError, match=r"F203.*vocative"):
+        parser.add_label("vocative")
+
+
+def test_unknown_labels_are_refused(nlp):
+    text, heads, deps = SENTENCES[0]
+    example = examples_of(nlp, SENTENCES, [(text, heads, ["vocative", *deps[1:]])])
+    with pytest.raises(ValueError, match=r"F204.*vocative.*I like green"):
+        nlp.get_pipe("fodl_parser").get_loss(example)
+
+
+def test_labels_can_be_given():
+    nlp = spacy.blank("en")
+    parser = nlp.add_pipe("fodl_parser")
+    parser.add_label("obj")
+    parser.initialize(lambda: examples_of(nlp, SENTENCES), labels=["ROOT", "nsubj", "obj", "rare"])
+    assert parser.label_data == ("obj", "nsubj", "rare")
+    for labels in ("nsubj", [3], [""]):
+        with pytest.raises(ValueError, match="F202"):
+            spacy.blank("en").add_pipe("fodl_parser").initialize(lambda: examples_of(nlp, SENTENCES), labels=labels)
+
+
+def test_initializing_again_with_other_labels_is_refused():
+    nlp = trained(SENTENCES, steps=1)
+    nlp.initialize(lambda: examples_of(nlp, SENTENCES))
+    with pytest.raises(ValueError, match="F203"):
+        nlp.initialize(lambda: examples_of(nlp, [CROSSING]))
+
+
+def test_no_trees_at_all():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_parser")
+    with pytest.raises(ValueError, match=r"F201.*token.dep_"):
+        nlp.initialize(lambda: [Example(nlp.make_doc("a b"), nlp.make_doc("a b"))])
+
+
+def test_roots_alone():
+    nlp = trained([("Yes", [0], ["ROOT"]), ("No", [0], ["ROOT"])])
+    assert nlp.get_pipe("fodl_parser").label_data == ("dep",)
+    assert [t.dep_ for t in nlp("Yes No")] == ["ROOT", "ROOT"]
+
+
+def test_settings_out_of_range():
+    with pytest.raises(ValueError, match="F208"):
+        spacy.blank("en").add_pipe("fodl_parser", config={"min_lifted": 0})
+    for setting in ({"hidden": 0}, {"label_width": 0}, {"dropout": 1.0}, {"grad_clip": -1.0}):
+        with pytest.raises(ValueError, match="F101"):
+            spacy.blank("en").add_pipe("fodl_parser", config={"model": {**DEFAULT_MODEL, **setting}})
+
+
+# -- Saving ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("features", ["stack3", "syntaxnet"])
+def test_round_trips(tmp_path, features):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_parser", config={"model": {**DEFAULT_MODEL, "features": features}})
+    examples = examples_of(nlp, SENTENCES, SENTENCES[1:])
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.003
+    for _ in range(40):
+        nlp.update(examples, sgd=optimizer)
+    expected = tree(nlp(words_doc(nlp, *SENTENCES)))
+    assert expected == tree(gold_doc(nlp.vocab, SENTENCES))
+    nlp.to_disk(tmp_path / "model")
+    loaded = spacy.load(tmp_path / "model")
+    assert tree(loaded(words_doc(loaded, *SENTENCES))) == expected
+    other = spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes())
+    assert tree(other(words_doc(other, *SENTENCES))) == expected
+    docs = DocBin(docs=[nlp(words_doc(nlp, *SENTENCES))])
+    assert [tree(doc) for doc in docs.get_docs(nlp.vocab)] == [expected]
+
+
+def test_two_processes(nlp):
+    texts = [" ".join(text for text, *_ in SENTENCES)] * 4
+    found = list(nlp.pipe(texts, n_process=2, batch_size=2))
+    assert [tree(doc) for doc in found] == [tree(nlp(text)) for text in texts]
+
+
+def test_not_initialized():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_parser")
+    with pytest.raises(ValueError, match="E109"):
+        nlp("Hello there")
+
+
+def test_the_same_seed_gives_the_same_scores():
+    losses = []
+    for _ in range(2):
+        fix_random_seed(3)
+        nlp = trained(SENTENCES, steps=5)
+        losses.append(nlp.get_pipe("fodl_parser").get_loss(examples_of(nlp, SENTENCES))[0])
+    assert losses[0] == losses[1]
+
+
+def test_shared_tok2vec():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tok2vec")
+    listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 96, "upstream": "*"}
+    nlp.add_pipe("fodl_tagger", config={"model": {"@architectures": "spacy_fodl.NGramTagger.v1", "tok2vec": listener}})
+    model = {"@architectures": "spacy_fodl.TransitionParser.v1", "tok2vec": listener}
+    nlp.add_pipe("fodl_parser", config={"model": model})
+    examples = examples_of(nlp, SENTENCES, SENTENCES[1:])
+    for example in examples:
+        for token in example.reference:
+            token.tag_ = token.dep_
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.003
+    for _ in range(60):
+        nlp.update(examples, sgd=optimizer)
+    expected = tree(gold_doc(nlp.vocab, SENTENCES))
+    doc = nlp(words_doc(nlp, *SENTENCES))
+    assert tree(doc) == expected
+    assert [t.tag_ for t in doc] == [t.dep_ for t in doc]
+    nlp.replace_listeners("tok2vec", "fodl_parser", ["model.tok2vec"])
+    assert tree(nlp(words_doc(nlp, *SENTENCES))) == expected

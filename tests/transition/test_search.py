@@ -1,0 +1,169 @@
+from functools import partial
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_fodl.transition.actions import KINDS, LEFT, RIGHT, SHIFT, n_actions
+from spacy_fodl.transition.features import FEATURE_SETS
+from spacy_fodl.transition.search import greedy
+from spacy_fodl.transition.state import Sentences, State
+
+from ..util import DeviceRequired
+from .strategies import Naive
+
+N_LABELS = 3
+LENGTHS = [7, 5, 5, 2, 1]
+
+
+def sentences_of(lengths, may_start=None, may_continue=None):
+    sizes = torch.tensor(lengths)
+    n = int(sizes.sum())
+    first = sizes.cumsum(0) - sizes
+    flags = [torch.tensor([*(given or [True] * n), True]) for given in (may_start, may_continue)]
+    return Sentences(n, first, sizes, first + sizes, *flags)
+
+
+def scorer(features, n_words, seed=0):
+    """Scores that depend on every feature."""
+    generator = torch.Generator().manual_seed(seed)
+    n_rows = max(n_words + 2, N_LABELS + 1)
+    table = torch.randn((n_rows, features.n_tokens + features.n_labels, n_actions(N_LABELS)), generator=generator)
+    return lambda rows: table[rows, torch.arange(rows.shape[1])].sum(1)
+
+
+def family(naive, word):
+    """The outermost children of a word and their labels, by the names of the columns of a node."""
+    children = naive.children(word) if word is not None and word >= 0 else []
+    left = [c for c in children if c < word]
+    right = [c for c in children if c > word][::-1]
+    found = {}
+    for side, those in (("l", left), ("r", right)):
+        for i in (1, 2):
+            found[f"{side}c{i}"] = those[i - 1] if len(those) >= i else None
+        grand = family(naive, those[0])[f"{side}c1"] if those else None
+        found[f"{side}c1_{side}c1"] = grand
+    return found
+
+
+def renumbered(rows, score, words, n_tokens):
+    """The scores for rows that number their words in another way."""
+    return score(torch.cat([words[rows[:, :n_tokens]], rows[:, n_tokens:]], dim=1))
+
+
+def naive_rows(naive, features, n_words):
+    """What feature_rows should give, from the lists of a Naive parser."""
+    root, nothing = n_words, n_words + 1
+    stack = [*naive.stack[::-1], None, None, None, None]
+    row, labels = [], []
+    names = [name for name in features.column if name not in ("token", "below") and not name.endswith("_label")]
+    for depth in range(features.n_stack):
+        word = stack[depth]
+        row.append(nothing if word is None else root if word < 0 else word)
+        if depth < 2:
+            kin = family(naive, word)
+            row += [nothing if kin[name] is None else kin[name] for name in names]
+            labels += [0 if kin[name] is None else naive.labels[kin[name]] + 1 for name in names]
+    ahead = range(naive.buffer, naive.buffer + features.n_buffer)
+    row += [i if i < n_words else nothing for i in ahead]
+    return row + (labels if features.n_labels else [])
+
+
+@pytest.mark.parametrize("name", FEATURE_SETS)
+@given(data=st.data())
+def test_every_configuration_has_an_action_and_is_what_it_should_be(name, data):
+    features = FEATURE_SETS[name]
+    n = data.draw(st.integers(1, 9))
+    starts = data.draw(st.lists(st.sampled_from([-1, 0, 1]), min_size=n, max_size=n))
+    may_start, may_continue = [s != -1 for s in starts], [s != 1 for s in starts]
+    state = State(sentences_of([n], may_start, may_continue), features)
+    naive = Naive(n, may_start, may_continue)
+    for _ in range(2 * n):
+        assert state.feature_rows()[0].tolist() == naive_rows(naive, features, n)
+        valid = state.valid()[0].tolist()
+        assert valid == naive.valid()
+        assert any(valid)
+        kind = data.draw(st.sampled_from([k for k in range(KINDS) if valid[k]]))
+        label = data.draw(st.integers(0, N_LABELS - 1)) if kind in (LEFT, RIGHT) else 0
+        naive.apply(kind, label)
+        state.apply(torch.tensor([kind]), torch.tensor([label]))
+    assert naive.stack == [-1]
+    assert naive.buffer == n
+    assert None not in naive.heads
+    for i in range(1, n):
+        starts_one = naive.heads[i] is not None and not crosses(naive.heads, i)
+        assert starts_one or starts[i] != 1
+        assert not starts_one or starts[i] != -1
+
+
+def crosses(heads, i):
+    """Whether an arc goes over the gap before word i."""
+    return any(head >= 0 and (head < i) != (j < i) for j, head in enumerate(heads))
+
+
+@pytest.mark.parametrize("name", FEATURE_SETS)
+def test_the_batch_equals_one_by_one(name):
+    features = FEATURE_SETS[name]
+    together = sentences_of(LENGTHS)
+    score = scorer(features, together.n_words)
+    found = greedy(together, features, score)
+    first = 0
+    for n in LENGTHS:
+        part = sentences_of([n])
+        shift = torch.arange(n + 2) + first
+        shift[n:] = torch.tensor([together.root, together.nothing])
+
+        alone_score = partial(renumbered, score=score, words=shift, n_tokens=features.n_tokens)
+        alone = greedy(part, features, alone_score)
+        heads = torch.where(alone.heads < 0, alone.heads, alone.heads + first)
+        assert torch.equal(found.heads[first : first + n], heads)
+        assert torch.equal(found.labels[first : first + n], alone.labels)
+        first += n
+
+
+@pytest.mark.parametrize("name", FEATURE_SETS)
+def test_greedy_takes_the_best_possible_action(name):
+    features = FEATURE_SETS[name]
+    n = 6
+    score = scorer(features, n)
+    naive = Naive(n)
+    for _ in range(2 * n):
+        scores = score(torch.tensor([naive_rows(naive, features, n)]))[0].tolist()
+        valid = naive.valid()
+        columns = [(scores[c], c) for c in range(n_actions(N_LABELS)) if valid[kind_of(c)]]
+        best = max(columns)[1]
+        naive.apply(kind_of(best), (best - 2) % N_LABELS if best >= 2 else 0)
+    found = greedy(sentences_of([n]), features, score)
+    assert found.heads.tolist() == naive.heads
+    assert found.labels.tolist() == naive.labels
+
+
+def kind_of(column):
+    return column if column < 2 else LEFT if column < 2 + N_LABELS else RIGHT
+
+
+def test_no_tensor_without_device():
+    features = FEATURE_SETS["syntaxnet"]
+    sentences = sentences_of(LENGTHS)
+    table = torch.randn(sentences.n_words + 2, features.n_tokens + features.n_labels, n_actions(N_LABELS))
+    places = torch.arange(table.shape[1])
+    with DeviceRequired():
+        greedy(sentences, features, lambda rows: table[rows, places].sum(1))
+
+
+def test_no_sentences():
+    empty = torch.zeros(0, dtype=torch.long)
+    sentences = Sentences(0, empty, empty, empty, empty.bool(), empty.bool())
+    assert len(greedy(sentences, FEATURE_SETS["stack3"], lambda rows: rows).heads) == 0
+
+
+def test_the_stack_is_shared_and_not_copied():
+    """A configuration costs one node a step, however deep its stack is."""
+    n = 400
+    state = State(sentences_of([n]), FEATURE_SETS["stack3"])
+    zero = torch.zeros(1, dtype=torch.long)
+    for _ in range(n):
+        state.apply(zero + SHIFT, zero)
+    assert state.n_nodes == 2 + n
+    assert state.nodes.shape == (2 + 2 * n, 4)
