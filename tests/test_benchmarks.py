@@ -59,6 +59,7 @@ def corpora(tmp_path, monkeypatch):
     for name, lines in zip(textcat.DATA, (REVIEWS[:40], REVIEWS[40:])):
         put(folder, name, "\n".join(lines), monkeypatch, packed=True)
     monkeypatch.setattr(imdb, "DEV_REVIEWS", 10)
+    monkeypatch.setattr(imdb, "DEV_BLOCK", 1)
     return folder
 
 
@@ -169,7 +170,8 @@ def imdb_folders(tmp_path, monkeypatch):
                 info = tarfile.TarInfo(f"aclImdb/{name}")
                 info.size = len(text.encode("utf8"))
                 archive.addfile(info, io.BytesIO(text.encode("utf8")))
-    monkeypatch.setattr(imdb, "DEV_REVIEWS", 10)
+    monkeypatch.setattr(imdb, "DEV_REVIEWS", 8)
+    monkeypatch.setattr(imdb, "DEV_BLOCK", 2)
     return lines, tmp_path / "archived"
 
 
@@ -180,8 +182,10 @@ def test_reviews_are_the_same_from_lines_and_from_the_archive(imdb_folders, tmp_
         found.append({split: [(doc.text, doc.cats) for doc in read(path)] for split, path in paths.items()})
     assert found[0] == found[1]
     splits = found[0]
-    assert {split: len(its) for split, its in splits.items()} == {"train": 14, "dev": 10, "test": 24}
-    assert sum(cats["pos"] for _, cats in splits["dev"]) == 5
+    assert {split: len(its) for split, its in splits.items()} == {"train": 16, "dev": 8, "test": 24}
+    assert sum(cats["pos"] for _, cats in splits["dev"]) == 4
+    numbers = sorted((text.split()[1], int(text.split()[2])) for text, _ in splits["dev"])
+    assert all(b == (a[0], a[1] + 1) for a, b in zip(numbers[::2], numbers[1::2])), "no blocks of neighbours"
     assert not {text for text, _ in splits["train"]} & {text for text, _ in splits["dev"]}
     for text, cats in splits["test"]:
         _, label, number, _ = text.split()
