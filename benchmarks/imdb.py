@@ -15,8 +15,8 @@ from spacy_fodl.training.reviews import make_review_corpus_v1
 from .data import checked, local, save_splits
 
 # The part of the training set that serves as development set, half of it positive: blocks of neighbours, drawn with
-# this seed. Reviews of one film are neighbours, and no film of the test set is in the training set. Reviews drawn one by
-# one share their films with the rest, and accuracy on them is several points above that on the test set.
+# this seed. Reviews of one film are neighbours, and no film of the test set is in the training set. Reviews drawn one
+# by one share their films with the rest, and accuracy on them is several points above that on the test set.
 DEV_SEED = 0
 DEV_REVIEWS = 2500
 DEV_BLOCK = 125
