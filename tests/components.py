@@ -93,6 +93,18 @@ COMPONENTS = [
         stock=("tagger", "Part-of-speech Tagging"),
     ),
     Component(
+        "fodl_parser",
+        corpus=treebank,
+        score="dep_las",
+        floor=0.35,
+        annotated=lambda doc: doc.has_annotation("DEP", require_complete=True),
+        torch_layer="torch(TransitionScorer)",
+        setting=("min_lifted", 3),
+        steps=80,
+        overrides={"training.optimizer.learn_rate": 0.003},
+        stock=("parser", "Dependency Parsing"),
+    ),
+    Component(
         "fodl_textcat",
         corpus=tenses,
         score="cats_score",

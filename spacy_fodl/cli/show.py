@@ -6,11 +6,13 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 import spacy
 import srsly
 import typer
+from spacy.glossary import GLOSSARY
 from spacy.language import Language
 from spacy.tokens import Doc
 from wasabi import msg, table
 
 from ..errors import Errors
+from ..pipeline.parser import FodlParser
 from ..pipeline.tagger import FodlTagger
 from ..pipeline.textcat import RecurrentCategorizer
 
@@ -25,7 +27,7 @@ def show(
     output: Optional[Path] = typer.Option(None, "--output", "-o", help="Markdown file to write the report to"),
 ) -> None:
     """Analyse a text and print each token with its tag, the tag's probability, the next best tag and what the tag
-    means, and the categories of the text with their scores."""
+    means, with its head and relation, and the categories of the text with their scores."""
     try:
         nlp = spacy.load(model)
         accuracies = score_rows(srsly.read_json(scores)) if scores else []
@@ -59,6 +61,8 @@ def views(nlp: Language, doc: Doc) -> Iterator[Tuple[str, List[Row]]]:
     for name, pipe in nlp.pipeline:
         if isinstance(pipe, FodlTagger):
             yield "Each tag with its probability, and the next best tag with its own.", tag_rows(nlp, name, doc)
+        elif isinstance(pipe, FodlParser):
+            yield "Each token with its relation to its head.", parse_rows(doc)
         elif isinstance(pipe, RecurrentCategorizer):
             scores = sorted(((doc.cats[label], label) for label in pipe.labels), reverse=True)
             rows = [[label, f"{score:.2f}"] for score, label in scores]
@@ -78,8 +82,23 @@ def tag_rows(nlp: Language, name: str, doc: Doc) -> List[Row]:
         # A later component may have set another tag.
         chosen = f"{p[tagger.labels.index(token.tag_)]:.2f}" if token.tag_ in tagger.labels else "-"
         pos = [token.pos_] if has_pos else []
-        rows.append([token.text.replace("\n", "⏎"), token.tag_, *pos, chosen, rival, spacy.explain(token.tag_) or ""])
+        rows.append([one_line(token.text), token.tag_, *pos, chosen, rival, spacy.explain(token.tag_) or ""])
     return rows
+
+
+def parse_rows(doc: Doc) -> List[Row]:
+    """A header and a row a token."""
+    rows = [["token", "relation", "head", "meaning"]]
+    for token in doc:
+        head = "" if token.head.i == token.i else one_line(token.head.text)
+        # The glossary knows relations, but few of their subtypes, such as "acl:relcl".
+        meaning = GLOSSARY.get(token.dep_) or GLOSSARY.get(token.dep_.split(":")[0], "")
+        rows.append([one_line(token.text), token.dep_, head, meaning])
+    return rows
+
+
+def one_line(text: str) -> str:
+    return text.replace("\n", "⏎")
 
 
 def score_rows(scores: Dict[str, Any]) -> List[Row]:
@@ -87,6 +106,9 @@ def score_rows(scores: Dict[str, Any]) -> List[Row]:
         "token_acc": "tokens",
         "tag_acc": "tags",
         "pos_acc": "parts of speech",
+        "dep_uas": "heads",
+        "dep_las": "heads and relations",
+        "sents_f": "sentences, F",
         "cats_macro_f": "categories, macro F",
     }
     rows = [[title, f"{100 * scores[key]:.2f} %"] for key, title in named.items() if scores.get(key) is not None]
