@@ -1,0 +1,290 @@
+"""Parsing UD English-EWT: accuracy beside spaCy's parser, with gold sentences, without them, and on raw text; speed."""
+
+import io
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, cast
+
+import spacy
+import torch
+from spacy.cli.init_config import init_config
+from spacy.language import Language
+from spacy.pipeline.dep_parser import parser_score
+from spacy.pipeline.trainable_pipe import TrainablePipe
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.training.batchers import minibatch_by_words
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import train
+from spacy.util import load_config, registry
+from thinc.api import Config
+
+from spacy_fodl.training.conllu import make_conllu_corpus_v1
+
+from .data import checked, checksums
+from .harness import ROOT, Options, chosen, run_job, run_jobs, write_result
+
+TASK = "parser"
+SPLITS = ["train", "dev", "test"]
+DATA = [f"ud_english_ewt/en_ewt-ud-{split}.conllu" for split in SPLITS]
+EVAL_STEPS = 400
+ROUNDS = 7
+# Sentences a document where the parser has to find them.
+N_SENTS = 10
+
+Settings = Dict[str, Any]
+
+
+class Input(NamedTuple):
+    """What a parser is given, in training, development and test alike."""
+
+    description: str
+    n_sents: int
+    sent_starts: bool
+    from_text: bool
+
+
+INPUTS = {
+    "gold": Input("gold tokens and sentences", 1, True, False),
+    "joint": Input(f"gold tokens, {N_SENTS} sentences a document", N_SENTS, False, False),
+    "raw": Input(f"raw text, {N_SENTS} sentences a document", N_SENTS, False, True),
+}
+
+
+def ours(name: str) -> Settings:
+    return dict(load_config(ROOT / "configs" / name, interpolate=False))
+
+
+def spacy_parser() -> Settings:
+    """What `spacy init config --pipeline parser` writes, with averaged weights, which improve it."""
+    config = Config(init_config(lang="en", pipeline=["parser"], silent=True))
+    config["training"]["optimizer"]["use_averages"] = True
+    return dict(config)
+
+
+def spacy_encoder() -> Settings:
+    """spaCy's parser on the tok2vec of configs/parser.cfg."""
+    config, mine = spacy_parser(), ours("parser.cfg")
+    tok2vec = mine["components"]["fodl_parser"]["model"]["tok2vec"]
+    config["components"]["tok2vec"]["model"] = tok2vec
+    width = tok2vec["encode"]["width"]
+    config["components"]["parser"]["model"]["tok2vec"]["width"] = width
+    config["training"]["dropout"] = mine["training"]["dropout"]
+    config["training"]["optimizer"] = mine["training"]["optimizer"]
+    return config
+
+
+class System(NamedTuple):
+    description: str
+    config: Callable[[], Settings]
+    steps: int
+    batch_words: int
+
+
+SYSTEMS: Dict[str, System] = {
+    "fodl": System("`fodl_parser`, `configs/parser.cfg`", lambda: ours("parser.cfg"), 3000, 1500),
+    "fast": System("`fodl_parser`, `configs/parser_fast.cfg`", lambda: ours("parser_fast.cfg"), 6000, 1000),
+    "syntaxnet": System(
+        "`fodl_tagger` and `fodl_parser`, `configs/parser_syntaxnet.cfg`",
+        lambda: ours("parser_syntaxnet.cfg"),
+        6000,
+        1000,
+    ),
+    "spacy": System("spaCy's `parser`, as `init config` writes it, averaged", spacy_parser, 6000, 1000),
+    "spacy_encoder": System("spaCy's `parser` on the encoder of `configs/parser.cfg`", spacy_encoder, 3000, 1500),
+}
+
+
+def run(options: Options) -> None:
+    for name in DATA:
+        checked(options.data, name)
+    sums = checksums(options.data, DATA)
+    known = [f"{system}_{name}" for system in SYSTEMS for name in INPUTS]
+    wanted = chosen(options, [*known, "speed"])
+    jobs = {name: trainings(name, options) for name in wanted if name != "speed"}
+    for name, runs in run_jobs(jobs, options.at_once):
+        system, _, given = name.rpartition("_")
+        description = f"{SYSTEMS[system].description}; {INPUTS[given].description}"
+        print(write_result(TASK, name, description, sums, runs, options), flush=True)
+    if "speed" in wanted:
+        rounds = 2 if options.quick else ROUNDS
+        job = {"module": __name__, "function": "compare_speed", "data": str(options.data), "rounds": rounds}
+        description = "`configs/parser_fast.cfg` against spaCy's `parser`"
+        print(write_result(TASK, "speed", description, sums, run_job(job)["rounds"], options), flush=True)
+
+
+def trainings(name: str, options: Options) -> List[Dict[str, Any]]:
+    system, _, given = name.rpartition("_")
+    return [
+        {
+            "module": __name__,
+            "function": "train_parser",
+            "system": system,
+            "given": given,
+            "data": str(options.data),
+            "seed": seed,
+            "steps": 20 if options.quick else SYSTEMS[system].steps,
+            "limit": 30 if options.quick else 0,
+        }
+        for seed in options.seeds
+    ]
+
+
+def corpus(data: str, split: str, given: str, limit: int = 0) -> Settings:
+    """The block of a config that reads a split."""
+    n_sents, sent_starts, from_text = INPUTS[given][1:]
+    path = str(checked(Path(data), f"ud_english_ewt/en_ewt-ud-{split}.conllu"))
+    block = {"@readers": "spacy_fodl.ConlluCorpus.v1", "path": path, "n_sents": n_sents, "limit": limit}
+    if from_text:
+        return {"@readers": "spacy_fodl_benchmarks.AsText.v1", "corpus": {**block, "sent_starts": False}}
+    return {**block, "sent_starts": sent_starts}
+
+
+@registry.readers("spacy_fodl_benchmarks.AsText.v1")
+def make_as_text(corpus: Callable[[Language], Iterable[Example]]) -> Callable[[Language], Iterable[Example]]:
+    """The documents of a corpus as a pipeline meets them: from their text, cut by its tokenizer."""
+
+    def read(nlp: Language) -> Iterable[Example]:
+        for example in corpus(nlp):
+            yield Example(nlp.make_doc(example.reference.text), example.reference)
+
+    return read
+
+
+def train_parser(system: str, given: str, data: str, seed: int, steps: int, limit: int) -> Dict[str, Any]:
+    """The job of one system, kind of input and seed: train, keep the model that is best on the development set, and
+    score it once on the test set.
+
+    RETURNS (Dict[str, Any]): Attachment scores as shares, with punctuation counted (las, uas) and not (as spaCy
+        counts); the F-score of sentences; words per second of processor time in parsing; seconds of training.
+    """
+    torch.set_num_threads(1)
+    config = SYSTEMS[system].config()
+    for split in ("train", "dev"):
+        config["corpora"][split] = corpus(data, split, given, limit)
+    config["system"]["seed"] = seed
+    config["training"].update({"max_steps": steps, "max_epochs": 0, "patience": 0, "eval_frequency": EVAL_STEPS})
+    config["training"]["batcher"]["size"] = SYSTEMS[system].batch_words
+    with tempfile.TemporaryDirectory() as folder:
+        nlp = init_nlp(Config(config))
+        start, cpu_start = time.perf_counter(), time.process_time()
+        log = io.StringIO()
+        train(nlp, Path(folder), stdout=log, stderr=log)
+        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+        best = spacy.load(Path(folder) / "model-best")
+        size = sum(file.stat().st_size for file in (Path(folder) / "model-best").rglob("model"))
+    figures: Dict[str, Any] = {"seed": seed, "steps": steps}
+    for split in ("dev", "test"):
+        reader = registry.resolve({"reader": corpus(data, split, given, limit)})["reader"]
+        examples = list(reader(best))
+        cpu = time.process_time()
+        for _ in best.pipe(example.predicted for example in examples):
+            pass
+        cpu = time.process_time() - cpu
+        figures.update({f"{split}_{key}": value for key, value in scores(examples).items()})
+        figures[f"{split}_words_per_second"] = round(sum(len(example.predicted) for example in examples) / cpu)
+    return {
+        **figures,
+        "train_seconds": round(seconds, 1),
+        "train_cpu_seconds": round(cpu_seconds, 1),
+        "model_mib": round(size / 2**20, 2),
+    }
+
+
+def scores(examples: List[Example]) -> Dict[str, float]:
+    counted, left_out = parser_score(examples, ignore_labels=[]), parser_score(examples)
+    return {
+        "las_acc": counted["dep_las"],
+        "uas_acc": counted["dep_uas"],
+        "las_acc_without_punct": left_out["dep_las"],
+        "uas_acc_without_punct": left_out["dep_uas"],
+        "sents_acc": counted["sents_f"],
+    }
+
+
+def listening() -> Settings:
+    """configs/parser_fast.cfg with its tok2vec as a component of its own, as spaCy's parser has it."""
+    config = ours("parser_fast.cfg")
+    model = config["components"]["fodl_parser"]["model"]
+    config["components"]["tok2vec"] = {"factory": "tok2vec", "model": model["tok2vec"]}
+    model["tok2vec"] = {"@architectures": "spacy.Tok2VecListener.v1", "width": 96, "upstream": "*"}
+    config["nlp"]["pipeline"] = ["tok2vec", "fodl_parser"]
+    return config
+
+
+def on_same_tok2vec() -> Settings:
+    config = spacy_parser()
+    config["components"]["tok2vec"] = listening()["components"]["tok2vec"]
+    return config
+
+
+def compare_speed(data: str, rounds: int, warm_up: int = 100) -> Dict[str, Any]:
+    """The job of comparing words per second with spaCy's parser on the same tok2vec, in turn: each round trains both on
+    the same batches, and parses the same documents with both, decoding (all that the parser does after the tok2vec,
+    annotations included) timed by itself too. Times are the processor's. Both are trained a little first, since what
+    untrained parsers do costs other times."""
+    torch.set_num_threads(1)
+    pipelines: Dict[str, Language] = {}
+    for name, config in (("fodl", listening()), ("spacy", on_same_tok2vec())):
+        for split in ("train", "dev"):
+            config["corpora"][split] = corpus(data, split, "gold", 2000)
+        pipelines[name] = init_nlp(Config(config))
+    source = str(checked(Path(data), DATA[0]))
+    examples = {name: list(make_conllu_corpus_v1(source, limit=2000)(nlp)) for name, nlp in pipelines.items()}
+    for name, nlp in pipelines.items():
+        optimizer = nlp.resume_training()
+        batches = list(minibatch_by_words(examples[name], size=1000))
+        for step in range(warm_up):
+            nlp.update(batches[step % len(batches)], sgd=optimizer, drop=0.1)
+    figures: List[Dict[str, float]] = []
+    for _ in range(rounds):
+        figure: Dict[str, float] = {}
+        for name in reversed(list(pipelines)) if len(figures) % 2 else list(pipelines):
+            nlp = pipelines[name]
+            figure[f"{name}_train_words_per_second"] = training_speed(nlp, examples[name])
+            figure[f"{name}_decoding_words_per_second"] = decoding_speed(nlp, examples[name])
+            figure[f"{name}_words_per_second"] = pipe_speed(nlp, examples[name])
+        for what in ("train_words_per_second", "decoding_words_per_second", "words_per_second"):
+            figure[f"{what}_ratio"] = figure[f"fodl_{what}"] / figure[f"spacy_{what}"]
+        figures.append(figure)
+    return {"rounds": figures}
+
+
+def fresh(examples: List[Example]) -> List[Doc]:
+    docs = [example.reference for example in examples]
+    return [
+        Doc(doc.vocab, words=[token.text for token in doc], sent_starts=[i == 0 for i in range(len(doc))])
+        for doc in docs
+    ]
+
+
+def training_speed(nlp: Language, examples: List[Example]) -> float:
+    """Words per second of nlp.update in batches of about 1,000 words."""
+    optimizer = nlp.resume_training()
+    parts = [Example(doc, example.reference) for doc, example in zip(fresh(examples), examples)]
+    batches = list(minibatch_by_words(parts, size=1000))
+    start = time.process_time()
+    for batch in batches:
+        nlp.update(batch, sgd=optimizer, drop=0.1)
+    return sum(map(len, fresh(examples))) / (time.process_time() - start)
+
+
+def decoding_speed(nlp: Language, examples: List[Example], batch: int = 256) -> float:
+    tok2vec, parser = (cast(TrainablePipe, pipe) for _, pipe in nlp.pipeline)
+    docs, seconds = fresh(examples), 0.0
+    for i in range(0, len(docs), batch):
+        part = docs[i : i + batch]
+        tok2vec.set_annotations(part, tok2vec.predict(part))
+        start = time.process_time()
+        parser.set_annotations(part, parser.predict(part))
+        seconds += time.process_time() - start
+    return sum(map(len, docs)) / seconds
+
+
+def pipe_speed(nlp: Language, examples: List[Example]) -> float:
+    docs = fresh(examples)
+    start = time.process_time()
+    for _ in nlp.pipe(docs, batch_size=256):
+        pass
+    return sum(map(len, docs)) / (time.process_time() - start)
