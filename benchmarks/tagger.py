@@ -19,7 +19,7 @@ from spacy_fodl.modules.ngram import NGramEncoder
 
 from .data import checksums, conll2000, glove, glove_checksum
 from .harness import ROOT, WORK, Options, chosen, run_job, run_jobs, write_result
-from .training import annotating_speed, tag_accuracy, train_and_test
+from .training import annotating_speed, tag_accuracy, timed, train_and_test
 
 TASK = "tagger"
 DATA = ["conll2000/train.txt", "conll2000/test.txt"]
@@ -186,12 +186,3 @@ def compare_bridge(train_path: str, rounds: int, steps: int = 30) -> Dict[str, A
             {**{f"{name}_ms": 1000 * s for name, s in seconds.items()}, "ratio": seconds["thinc"] / seconds["bare"]}
         )
     return {"rounds": figures, "tokens": sum(lengths)}
-
-
-def timed(step: Callable[[], None], steps: int) -> float:
-    """Seconds a step, after one that doesn't count."""
-    step()
-    start = time.perf_counter()
-    for _ in range(steps):
-        step()
-    return (time.perf_counter() - start) / steps

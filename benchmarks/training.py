@@ -127,3 +127,12 @@ def text_speed(annotate: Callable[[List[str]], Any], texts: List[str], rounds: i
         annotate(texts)
         seconds.append(time.process_time() - start)
     return len(texts) / min(seconds)
+
+
+def timed(step: Callable[[], None], steps: int) -> float:
+    """Seconds a step, after one that doesn't count."""
+    step()
+    start = time.perf_counter()
+    for _ in range(steps):
+        step()
+    return (time.perf_counter() - start) / steps

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from .actions import KINDS, LEFT, RIGHT, ROOT, SHIFT
 
-# A node of the stack: a word, the node below, and what is known of the word's children. "lc1" is the leftmost child,
+# A node of the stack: the node below, a word, and what is known of the word's children. "lc1" is the leftmost child,
 # "lc2" the one next to it, "lc1_lc1" the leftmost child's leftmost child; "rc…" the same from the right.
-TOKEN, BELOW = 0, 1
+BELOW, TOKEN = 0, 1
 CHILDREN = ["lc1", "rc1", "lc2", "rc2", "lc1_lc1", "rc1_rc1"]
 
 
@@ -28,16 +28,16 @@ class FeatureSet:
         # At least the two words that an arc would join have to be looked up in any case.
         self.n_stack = n_stack
         self.n_buffer = n_buffer
-        names = ["token", "below", *children, *[f"{child}_label" for child in children if labels]]
+        names = ["below", "token", *children, *[f"{child}_label" for child in children if labels]]
         self.column = {name: i for i, name in enumerate(names)}
         self.n_columns = len(names)
         self.first_label = 2 + len(children)
-        word = [TOKEN]
-        family = [TOKEN, *range(2, self.first_label)]
+        # What is looked at of each node, from the top: slices, since a slice is no copy.
+        word, family = slice(TOKEN, TOKEN + 1), slice(TOKEN, self.first_label)
         self.stack_columns = [family, family, *[word] * (n_stack - 2)]
-        self.label_columns = [list(range(self.first_label, self.n_columns))] * 2 if labels else []
-        self.n_tokens = sum(map(len, self.stack_columns)) + n_buffer
-        self.n_labels = sum(map(len, self.label_columns))
+        self.label_columns = [slice(self.first_label, self.n_columns)] * 2 if labels else []
+        self.n_tokens = 2 * (1 + len(children)) + n_stack - 2 + n_buffer
+        self.n_labels = 2 * len(children) if labels else 0
         self.moves = self._moves()
 
     def _moves(self) -> Tensor:
@@ -48,7 +48,7 @@ class FeatureSet:
         buffer, top, nothing, label, no_label = range(2 * n, 2 * n + 5)
         moves: List[List[int]] = [[]] * KINDS
         empty = [nothing] * (self.first_label - 2) + [no_label] * (n - self.first_label)
-        moves[SHIFT] = [buffer, top, *empty, nothing, nothing]
+        moves[SHIFT] = [top, buffer, *empty, nothing, nothing]
         moves[ROOT] = [n + i for i in range(n)] + [TOKEN, n + TOKEN]
         for kind, side, head, dependent in ((LEFT, "l", 0, n), (RIGHT, "r", n, 0)):
             columns = [head + i for i in range(n)]

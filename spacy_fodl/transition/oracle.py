@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .actions import LEFT, RIGHT, ROOT, SHIFT, column
-from .features import FeatureSet
+from .features import TOKEN, FeatureSet
 from .state import Sentences, State
 
 # The head of a word that hangs on the artificial root.
@@ -75,7 +75,7 @@ def gold_configurations(
         state.keep(n)
         at = starts[:n] + step
         kind, word = kinds[at], words[at]
-        s0, s1 = state.stack[0][:, 0], state.stack[1][:, 0]
+        s0, s1 = state.stack[0][:, TOKEN], state.stack[1][:, TOKEN]
         # SHIFT means that there is no arc between the upper two yet: they have to be known for that.
         counts = torch.where(kind == SHIFT, usable[s0] & usable[s1], known[word])
         rows.append(state.feature_rows()[counts])
