@@ -16,9 +16,9 @@ from torch import Tensor
 from ..errors import Errors
 from ..layers import Free, TorchLayer, loss_from_torch, tokens_to_torch
 from ..modules.transition import TransitionScorer
-from ..transition.actions import LEFT
+from ..transition.actions import LEFT, ROOT_HEAD
 from ..transition.features import FEATURE_SETS, FeatureSet
-from ..transition.oracle import ROOT_HEAD, Configurations, gold_configurations
+from ..transition.oracle import Configurations, gold_configurations
 from ..transition.search import NEVER, Trees, greedy
 from ..transition.state import Sentences
 

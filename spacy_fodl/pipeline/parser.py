@@ -17,8 +17,8 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from ..errors import Errors
 from ..models.parser import Batch, Gold, Words, starts_of_words, words_of
 from ..models.words import learn_words
-from ..transition.actions import n_actions
-from ..transition.oracle import ROOT_HEAD, complete
+from ..transition.actions import ROOT_HEAD, n_actions
+from ..transition.oracle import complete
 from .saving import SafeSaving
 
 ROOT_LABEL = "ROOT"

@@ -7,6 +7,8 @@ from torch import Tensor
 
 SHIFT, ROOT, LEFT, RIGHT = range(4)
 KINDS = 4
+# The head of a word that hangs on the artificial root.
+ROOT_HEAD = -1
 
 
 def n_actions(n_labels: int) -> int:

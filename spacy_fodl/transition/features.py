@@ -42,10 +42,10 @@ class FeatureSet:
 
     def _moves(self) -> Tensor:
         """For each kind of action, where each column of the new node and the new arc (dependent, head) come from: the
-        columns of the topmost node, of the one below it, and of (word in front of the buffer, topmost node, nothing,
-        label, no label). *Shape:* (KINDS, n_columns + 2)"""
+        columns of the topmost node, of the one below it, and of (word in front of the buffer, number of the topmost
+        node, label, nothing, no label). *Shape:* (KINDS, n_columns + 2)"""
         n = self.n_columns
-        buffer, top, nothing, label, no_label = range(2 * n, 2 * n + 5)
+        buffer, top, label, nothing, no_label = range(2 * n, 2 * n + 5)
         moves: List[List[int]] = [[]] * KINDS
         empty = [nothing] * (self.first_label - 2) + [no_label] * (n - self.first_label)
         moves[SHIFT] = [top, buffer, *empty, nothing, nothing]

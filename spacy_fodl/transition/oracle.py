@@ -5,12 +5,9 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
-from .actions import LEFT, RIGHT, ROOT, SHIFT, column
+from .actions import LEFT, RIGHT, ROOT, ROOT_HEAD, SHIFT, column
 from .features import TOKEN, FeatureSet
 from .state import Sentences, State
-
-# The head of a word that hangs on the artificial root.
-ROOT_HEAD = -1
 
 
 def gold_actions(heads: Tensor) -> Tuple[Tensor, Tensor]:

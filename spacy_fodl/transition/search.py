@@ -1,11 +1,12 @@
 """Finding derivations: the best action step by step, or a beam of hypotheses, for all sentences in lockstep."""
 
-from typing import Callable, List, NamedTuple, Tuple
+from typing import Callable, NamedTuple, Tuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from .actions import KINDS, LEFT, n_labels
+from .actions import LEFT, ROOT_HEAD, n_labels
 from .features import FeatureSet
 from .state import Sentences, State
 
@@ -32,21 +33,22 @@ def greedy(sentences: Sentences, features: FeatureSet, score: Score) -> Trees:
     RETURNS (Trees): The trees.
     """
     state = State(sentences, features)
-    arcs: List[Tensor] = []
+    dependents, heads, labels = [], [], []
     for n in state.active:
         state.keep(n)
-        scores, labels = best_of_each_kind(score(state.feature_rows()))
-        kind = scores.masked_fill_(~state.valid(), NEVER).argmax(1)
-        label = labels.gather(1, kind[:, None])[:, 0]
+        best, its_label = best_of_each_kind(score(state.feature_rows()))
+        kind = best.masked_fill_(~state.valid(), NEVER).argmax(1)
+        label = its_label.gather(1, kind[:, None])[:, 0]
         dependent, head = state.apply(kind, label)
-        arcs.append(torch.stack([dependent, head, label]))
-    n_words, device = sentences.n_words, sentences.first.device
-    found = torch.zeros((2, n_words + 2), dtype=torch.long, device=device)
-    if arcs:
-        dependent, head, label = torch.cat(arcs, dim=1)
-        found[:, dependent] = torch.stack([torch.where(head == sentences.root, -1, head), label])
-    heads, labels = found[:, :n_words]
-    return Trees(heads, labels)
+        dependents.append(dependent)
+        heads.append(head)
+        labels.append(label)
+    found = torch.zeros((2, sentences.n_words + 2), dtype=torch.long, device=sentences.first.device)
+    if heads:
+        head = torch.cat(heads)
+        head = torch.where(head == sentences.root, ROOT_HEAD, head)
+        found[:, torch.cat(dependents)] = torch.stack([head, torch.cat(labels)])
+    return Trees(*found[:, : sentences.n_words])
 
 
 def best_of_each_kind(scores: Tensor) -> Tuple[Tensor, Tensor]:
@@ -55,9 +57,5 @@ def best_of_each_kind(scores: Tensor) -> Tuple[Tensor, Tensor]:
     scores (Tensor): *Shape:* (configurations, actions)
     RETURNS (Tuple[Tensor, Tensor]): Scores and labels. *Shape:* (configurations, KINDS)
     """
-    n = n_labels(scores.shape[1])
-    best = scores.new_empty((len(scores), KINDS))
-    labels = torch.zeros(best.shape, dtype=torch.long, device=scores.device)
-    best[:, :LEFT] = scores[:, :LEFT]
-    best[:, LEFT:], labels[:, LEFT:] = scores[:, LEFT:].unflatten(1, (2, n)).max(2)
-    return best, labels
+    best, labels = scores[:, LEFT:].unflatten(1, (2, n_labels(scores.shape[1]))).max(2)
+    return torch.cat([scores[:, :LEFT], best], dim=1), F.pad(labels, (LEFT, 0))

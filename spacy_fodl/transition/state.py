@@ -64,6 +64,9 @@ class State:
         steps = torch.arange(n_steps, device=device)
         self.active = (2 * sentences.sizes[:, None] > steps).sum(0).tolist()
         capacity = 2 + width * sum(self.active)
+        # Where the buffer ends, a sentence can't go on: what a configuration may do depends on one word alone then.
+        self.may_start, self.may_continue = sentences.may_start.clone(), sentences.may_continue.clone()
+        self.may_start[sentences.ends], self.may_continue[sentences.ends] = True, False
         # Node 0 lies below the root and below itself, node 1 is the root.
         self.nodes = torch.empty((capacity, features.n_columns), dtype=torch.long, device=device)
         self.nodes[:2] = sentences.nothing
@@ -71,17 +74,19 @@ class State:
         self.nodes[:2, BELOW] = 0
         self.nodes[1, TOKEN] = sentences.root
         self.n_nodes = 2
+        self.node_numbers = torch.arange(capacity, device=device)
         self.top = torch.ones(self.size, dtype=torch.long, device=device)
         self.moves = features.moves.to(device)
         self.lookahead = torch.arange(features.n_buffer, device=device)
-        self._load()
+        self.constants = self.buffer.new_tensor([[sentences.nothing, 0]]).expand(self.size, 2)
+        self._load(self.nodes[self.top])
 
     def __len__(self) -> int:
         return self.size
 
-    def _load(self) -> None:
-        """Look the nodes on top of the stack up."""
-        self.stack = [self.nodes[self.top]]
+    def _load(self, top: Tensor) -> None:
+        """Look up what lies below the nodes on top of the stack. *Shape:* (configurations, n_columns)"""
+        self.stack = [top]
         for _ in range(self.features.n_stack - 1):
             self.stack.append(self.nodes[self.stack[-1][:, BELOW]])
 
@@ -117,10 +122,8 @@ class State:
         """Which kinds of action are possible. One always is. *Shape:* (configurations, KINDS), of bool"""
         s0, s1 = self.stack[0][:, TOKEN], self.stack[1][:, TOKEN]
         root = self.sentences.root
-        at_end = self.buffer >= self.ends
-        next_word = self.buffer.clamp(max=self.sentences.n_words)
-        shift = ~at_end & (self.sentences.may_continue[next_word] | (s0 == root))
-        close = (s1 == root) & (at_end | self.sentences.may_start[next_word])
+        shift = self.may_continue[self.buffer] | (s0 == root)
+        close = self.may_start[self.buffer] & (s1 == root)
         arc = s1 < root
         return torch.stack([shift, close, arc, arc], dim=1)
 
@@ -132,16 +135,15 @@ class State:
         RETURNS (Tuple[Tensor, Tensor]): The dependent of the new arc, "nothing" after SHIFT, and its head. *Shape:*
             (configurations,)
         """
-        nothing = torch.full_like(self.buffer, self.sentences.nothing)
-        extra = torch.stack([self.buffer, self.top, nothing, label + 1, torch.zeros_like(label)], dim=1)
         # A new node and the new arc are columns of what is there: which ones, the kind of action tells.
-        there = torch.cat([self.stack[0], self.stack[1], extra], dim=1)
+        own = torch.stack([self.buffer, self.top, label + 1], dim=1)
+        there = torch.cat([self.stack[0], self.stack[1], own, self.constants[: self.size]], dim=1)
         made = there.gather(1, self.moves[kind])
         first, self.n_nodes = self.n_nodes, self.n_nodes + self.size
         self.nodes[first : self.n_nodes] = made[:, :-2]
-        self.top = torch.arange(first, self.n_nodes, device=kind.device)
+        self.top = self.node_numbers[first : self.n_nodes]
         self.buffer = self.buffer + (kind == SHIFT)
-        self._load()
+        self._load(made[:, :-2])
         return made[:, -2], made[:, -1]
 
 

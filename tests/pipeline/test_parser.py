@@ -6,12 +6,15 @@ from hypothesis import strategies as st
 from spacy.pipeline._parser_internals import nonproj
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
+from spacy.training.initialize import init_nlp
+from spacy.util import load_config, minibatch, registry
 from thinc.api import fix_random_seed
 
 from spacy_fodl.pipeline.parser import DEFAULT_MODEL, MISSING, aligned_parse, completed, cyclic, projective
-from spacy_fodl.transition.oracle import ROOT_HEAD
+from spacy_fodl.transition.actions import ROOT_HEAD
 
 from ..transition.strategies import projective_trees
+from ..util import ROOT
 
 SENTENCES = [
     ("I like green eggs .", [1, 1, 3, 1, 1], ["nsubj", "ROOT", "amod", "obj", "punct"]),
@@ -405,3 +408,40 @@ def test_shared_tok2vec():
     assert [t.tag_ for t in doc] == [t.dep_ for t in doc]
     nlp.replace_listeners("tok2vec", "fodl_parser", ["model.tok2vec"])
     assert tree(nlp(words_doc(nlp, *SENTENCES))) == expected
+
+
+HEBREW = """\
+# text = הילד אכל תפוח.
+1	הילד	ילד	NOUN	_	_	2	nsubj	_	_
+2	אכל	אכל	VERB	_	_	0	root	_	_
+3	תפוח	תפוח	NOUN	_	_	2	obj	_	SpaceAfter=No
+4	.	.	PUNCT	_	_	2	punct	_	_
+
+# text = הילדה קראה ספר ישן.
+1	הילדה	ילדה	NOUN	_	_	2	nsubj	_	_
+2	קראה	קרא	VERB	_	_	0	root	_	_
+3	ספר	ספר	NOUN	_	_	2	obj	_	_
+4	ישן	ישן	ADJ	_	_	3	amod	_	SpaceAfter=No
+5	.	.	PUNCT	_	_	2	punct	_	_
+
+"""
+
+
+def test_another_language_from_conllu(tmp_path):
+    """Written from right to left, and many sentences, with the config of English and another code."""
+    n = 200
+    (tmp_path / "train.conllu").write_text(HEBREW * n, encoding="utf8")
+    reader = {"@readers": "spacy_fodl.ConlluCorpus.v1", "path": str(tmp_path / "train.conllu"), "n_sents": 50}
+    config = load_config(ROOT / "configs" / "parser_fast.cfg", overrides={"nlp.lang": "he"}, interpolate=False)
+    config["corpora"].update(train={**reader, "sent_starts": False}, dev={**reader, "sent_starts": False})
+    nlp = init_nlp(config)
+    corpus = registry.resolve({"reader": {**reader, "sent_starts": False}})["reader"]
+    optimizer = nlp.resume_training()
+    optimizer.learn_rate = 0.003
+    for _ in range(6):
+        for batch in minibatch(corpus(nlp), 4):
+            nlp.update(batch, sgd=optimizer)
+    doc = nlp("הילדה קראה ספר ישן. הילד אכל תפוח.")
+    assert [sent.text for sent in doc.sents] == ["הילדה קראה ספר ישן.", "הילד אכל תפוח."]
+    assert [token.dep_ for token in doc] == "nsubj ROOT obj amod punct nsubj ROOT obj punct".split()
+    assert nlp.evaluate(list(corpus(nlp)))["dep_las_punct"] == 1.0

@@ -2,8 +2,7 @@
 
 from hypothesis import strategies as st
 
-from spacy_fodl.transition.actions import LEFT, RIGHT, ROOT, SHIFT
-from spacy_fodl.transition.oracle import ROOT_HEAD
+from spacy_fodl.transition.actions import LEFT, RIGHT, ROOT, ROOT_HEAD, SHIFT
 
 
 @st.composite

@@ -2,9 +2,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_fodl.transition.actions import LEFT, ROOT, SHIFT, column
+from spacy_fodl.transition.actions import LEFT, ROOT, ROOT_HEAD, SHIFT, column
 from spacy_fodl.transition.features import FEATURE_SETS
-from spacy_fodl.transition.oracle import ROOT_HEAD, complete, gold_actions, gold_configurations
+from spacy_fodl.transition.oracle import complete, gold_actions, gold_configurations
 from spacy_fodl.transition.state import Sentences
 
 from .strategies import Naive, projective_trees
