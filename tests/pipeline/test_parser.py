@@ -44,7 +44,8 @@ def examples_of(nlp, *documents):
     return [Example(Doc(nlp.vocab, words=[t.text for t in gold]), gold) for gold in golds]
 
 
-def trained(*documents, steps=40, **config):
+def trained(*documents, steps=40, seed=0, **config):
+    fix_random_seed(seed)
     nlp = spacy.blank("en")
     nlp.add_pipe("fodl_parser", config=config)
     examples = examples_of(nlp, *documents)
@@ -247,9 +248,8 @@ def test_learns_from_partial_trees_and_other_tokens():
     for _ in range(40):
         losses = nlp.update(examples, sgd=optimizer)
     assert losses["fodl_parser"] < 0.05
-    doc = nlp(words_doc(nlp, *SENTENCES))
-    # What a word without gold head did to those around it is not told.
-    assert tree(doc)[5:14] == tree(golds[0])[5:14]
+    # What a word without gold head does to those around it is not told, so the sentences without one.
+    assert tree(nlp(words_doc(nlp, *SENTENCES[1:3]))) == tree(gold_doc(nlp.vocab, SENTENCES[1:3]))
 
 
 def test_examples_without_trees_teach_nothing(nlp):
@@ -381,8 +381,7 @@ def test_not_initialized():
 def test_the_same_seed_gives_the_same_scores():
     losses = []
     for _ in range(2):
-        fix_random_seed(3)
-        nlp = trained(SENTENCES, steps=5)
+        nlp = trained(SENTENCES, steps=5, seed=3)
         losses.append(nlp.get_pipe("fodl_parser").get_loss(examples_of(nlp, SENTENCES))[0])
     assert losses[0] == losses[1]
 
