@@ -43,12 +43,14 @@ def torch_weights(nlp):
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
-def test_every_config_trains_two_steps_and_loads(path, corpus, tmp_path):
+def test_every_config_trains_and_loads(path, corpus, tmp_path):
     nlp = init_nlp(load_config(path, overrides=overrides(corpus), interpolate=False))
     optimizer = registry.resolve(nlp.config.interpolate()["training"])["optimizer"]
     examples = list(Corpus(corpus / "train.spacy")(nlp))
     before = torch_weights(nlp)
-    for _ in range(2):
+    # The first step of a schedule with a warm-up has a rate of 0, and an output layer of zeros passes no gradient down.
+    for _ in range(4):
+        optimizer.step_schedules()
         losses = {}
         nlp.update(examples, sgd=optimizer, losses=losses)
         assert all(0 < loss < float("inf") for loss in losses.values())

@@ -2,12 +2,27 @@
 
 from typing import Any, Callable, List, Literal, Optional, Tuple, cast
 
+import numpy as np
 from spacy.tokens import Doc
-from thinc.api import ArgsKwargs, Linear, Logistic, Model, Softmax, chain, torch2xp, xp2torch
+from thinc.api import (
+    ArgsKwargs,
+    Linear,
+    Logistic,
+    Model,
+    Ops,
+    Softmax,
+    chain,
+    get_width,
+    glorot_uniform_init,
+    torch2xp,
+    xp2torch,
+    zero_init,
+)
+from thinc.layers.chain import init as init_chain
 from thinc.types import Floats2d
 
 from ..errors import Errors
-from ..layers import TorchLayer
+from ..layers import Free, TorchLayer
 from ..layers.torch_layer import tokens_to_torch
 from ..modules.rnn import RNNEncoder, RNNPooling
 
@@ -61,11 +76,13 @@ def build_rnn_textcat_v1(
     width: int = 128,
     depth: int = 1,
     bidirectional: bool = True,
-    pooling: Literal["max", "mean", "last"] = "max",
+    pooling: Literal["max", "mean", "last", "max+mean"] = "max",
     max_length: int = 0,
     truncate: Literal["head", "tail", "both"] = "both",
     dropout: Optional[float] = None,
     grad_clip: float = 0.0,
+    linear_model: Optional[Model[List[Doc], Floats2d]] = None,
+    branch_dropout: float = 1.0,
     nO: Optional[int] = None,
 ) -> Model[List[Doc], Floats2d]:
     """Classify documents by a recurrent network over their token vectors, pooled over time (Collobert et al. 2011,
@@ -78,12 +95,18 @@ def build_rnn_textcat_v1(
     width (int): Width of the states of one direction.
     depth (int): Layers on top of each other.
     bidirectional (bool): Whether to read from right to left too.
-    pooling (str): "max", "mean", or "last": the last state of each direction.
+    pooling (str): "max", "mean", both side by side ("max+mean"), or "last": the last state of each direction.
     max_length (int): Tokens that are read of a document; 0 for all.
     truncate (str): Which: the "head", the "tail", or "both", half of them from each end.
     dropout (Optional[float]): Rate on the token vectors, between the layers and on the pooled vector; None to follow
         [training] dropout.
     grad_clip (float): Bound on the global norm of the torch layer's gradients; 0 for none.
+    linear_model (Optional[Model[List[Doc], Floats2d]]): Scores that are added to the network's before they become
+        probabilities, such as spacy.TextCatBOW.v3 with no_output_layer = true: a linear classifier on words and pairs
+        of words (as in Wang and Manning 2012). None for the network alone.
+    branch_dropout (float): Share of the documents that, at each step, train only the network or only the linear model,
+        half of them each. At 0 both learn from every error that their sum makes: what the linear model gets right by
+        heart, the network never learns.
     nO (Optional[int]): Number of categories; None to infer it.
     RETURNS (Model[List[Doc], Floats2d]): The model; scores of *shape* (documents, nO).
     RAISES (ValueError): If a number is out of its range.
@@ -91,7 +114,8 @@ def build_rnn_textcat_v1(
     architecture = "spacy_fodl.RNNTextCat.v1"
     check_rnn(architecture, width, depth, dropout, grad_clip)
     check(architecture, "max_length", max_length, max_length >= 0, "0 for no limit, or more")
-    n_pooled = 2 * width if bidirectional else width
+    check(architecture, "branch_dropout", branch_dropout, 0 <= branch_dropout <= 1, "0 to 1")
+    n_pooled = width * (2 if bidirectional else 1) * (2 if pooling == "max+mean" else 1)
     pooled = TorchLayer(
         RNNPooling,
         nI=tok2vec.maybe_get_dim("nO"),
@@ -110,18 +134,90 @@ def build_rnn_textcat_v1(
         convert_inputs=tokens_to_torch,
         convert_outputs=documents_from_torch,
     )
+    features = cast(Model[List[Doc], Floats2d], chain(tok2vec, pooled))
+    if linear_model is not None:
+        features = side_by_side(features, linear_model, branch_dropout)
+    # Thinc's Softmax passes the gradient of the loss on to what goes into it, which spaCy's losses rely on: so the
+    # sum of the two is a part of its matrix.
+    init_W = zero_init if linear_model is None else sum_init
     head: Model[Floats2d, Floats2d]
     if exclusive_classes:
-        output = Softmax(nO, n_pooled)
+        output = Softmax(nO, init_W=init_W)
         head = output
     else:
-        output = Linear(nO, n_pooled)
+        output = Linear(nO, init_W=glorot_uniform_init if linear_model is None else sum_init)
         head = chain(output, Logistic())
-    model = cast(Model[List[Doc], Floats2d], chain(tok2vec, pooled, head))
+    model = cast(Model[List[Doc], Floats2d], chain(features, head))
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", output)
+    model.set_ref("linear_model", linear_model)
     model.attrs["multi_label"] = not exclusive_classes
+    model.init = init_textcat
     return model
+
+
+def init_textcat(
+    model: Model[List[Doc], Floats2d], X: Optional[List[Doc]] = None, Y: Optional[Floats2d] = None
+) -> None:
+    linear_model, output = model.maybe_get_ref("linear_model"), model.get_ref("output_layer")
+    if linear_model is not None:
+        n_outputs = output.maybe_get_dim("nO") if Y is None else get_width(Y)
+        if n_outputs is not None:
+            linear_model.get_ref("output_layer").set_dim("nO", n_outputs, force=True)
+    init_chain(model, X, Y)
+
+
+def side_by_side(
+    network: Model[List[Doc], Floats2d], linear_model: Model[List[Doc], Floats2d], branch_dropout: float
+) -> Model[List[Doc], Floats2d]:
+    """The outputs of the two in one array, those of the linear model last."""
+    return Model(
+        "side_by_side",
+        side_by_side_forward,
+        init=side_by_side_init,
+        layers=[network, linear_model],
+        attrs={"branch_dropout": Free(branch_dropout)},
+    )
+
+
+def side_by_side_init(model: Model, X: Optional[List[Doc]] = None, Y: Optional[Floats2d] = None) -> None:
+    network, linear_model = model.layers
+    network.initialize(X=X)
+    linear_model.initialize(X=None if X is None else [doc for doc in X if len(doc)])
+
+
+def side_by_side_forward(
+    model: Model[List[Doc], Floats2d], docs: List[Doc], is_train: bool
+) -> Tuple[Floats2d, Callable[[Floats2d], List[Doc]]]:
+    network, linear_model = model.layers
+    xp = model.ops.xp
+    pooled, backprop_network = network(docs, is_train)
+    width = pooled.shape[1]
+    # spaCy's n-grams fail on documents without tokens.
+    filled = model.ops.asarray1i([i for i, doc in enumerate(docs) if len(doc)])
+    Y = model.ops.alloc2f(len(docs), width + linear_model.get_ref("output_layer").get_dim("nO"))
+    Y[:, :width] = pooled
+    if len(filled):
+        Y[filled, width:], backprop_linear = linear_model([doc for doc in docs if len(doc)], is_train)
+    rate = model.attrs["branch_dropout"].value if is_train else 0.0
+    draws = xp.random.uniform(size=(len(docs), 1)) if rate else xp.full((len(docs), 1), 0.5)
+    sees_network, sees_linear = draws >= rate / 2, draws <= 1 - rate / 2
+    Y[:, :width] *= sees_network
+    Y[:, width:] *= sees_linear
+
+    def backprop(dY: Floats2d) -> List[Doc]:
+        if len(filled):
+            backprop_linear((dY[:, width:] * sees_linear)[filled])
+        return cast(List[Doc], backprop_network(dY[:, :width] * sees_network))
+
+    return Y, backprop
+
+
+def sum_init(ops: Ops, shape: Tuple[int, int]) -> Floats2d:
+    """The weights of an output layer that begins as the scores of a linear model: zeros for the network, and one for
+    the score of the same category. *Shape:* (categories, pooled + categories)"""
+    n_categories, n_inputs = shape
+    return ops.asarray2f(cast(Floats2d, np.eye(n_categories, n_inputs, n_inputs - n_categories, dtype="float32")))
 
 
 def documents_from_torch(

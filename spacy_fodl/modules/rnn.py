@@ -144,7 +144,8 @@ class RNNPooling(nn.Module):
 
     n_in (int): Width of a token vector.
     cell, width, depth, bidirectional: As in RNNEncoder.
-    pooling (str): "max" or "mean" over the states at all tokens, or "last": the last state of each direction.
+    pooling (str): "max" or "mean" over the states at all tokens, "max+mean" for both, or "last": the last state of each
+        direction.
     max_length (int): Tokens that are read of a document; 0 for all.
     truncate (str): Which those are: the "head", the "tail", or "both", half of them from each end.
     """
@@ -165,6 +166,7 @@ class RNNPooling(nn.Module):
         self.encoder = RNNEncoder(n_in, cell=cell, width=width, depth=depth, bidirectional=bidirectional)
         self.width = width
         self.pooling = pooling
+        self.n_pooled = self.encoder.n_out * len(pooling.split("+"))
         self.max_length = max_length
         self.truncate = truncate
 
@@ -173,7 +175,7 @@ class RNNPooling(nn.Module):
         tokens (Tensor): Token vectors of all documents, one after the other. *Shape:* (tokens, n_in)
         lengths (Tensor): Tokens of each document. *Shape:* (documents,)
         dropout (float): Rate before, between and after the layers, when the module is in training mode.
-        RETURNS (Tensor): A vector a document; zeros for an empty one. *Shape:* (documents, n_out)
+        RETURNS (Tensor): A vector a document; zeros for an empty one. *Shape:* (documents, n_pooled)
         """
         tokens, lengths = self.truncated(tokens, lengths)
         states = self.encoder(F.dropout(tokens, dropout, self.training), lengths, dropout)
@@ -197,10 +199,10 @@ class RNNPooling(nn.Module):
         """
         states (Tensor): The states at each token. *Shape:* (tokens, n_out)
         lengths (Tensor): Tokens of each document. *Shape:* (documents,)
-        RETURNS (Tensor): *Shape:* (documents, n_out)
+        RETURNS (Tensor): *Shape:* (documents, n_pooled)
         """
         if not len(states):
-            return states.new_zeros((len(lengths), self.encoder.n_out)) + states.sum()
+            return states.new_zeros((len(lengths), self.n_pooled)) + states.sum()
         if self.pooling == "last":
             ends = lengths.cumsum(0)
             last, first = (ends - 1).clamp(min=0), (ends - lengths).clamp(max=len(states) - 1)
@@ -208,5 +210,6 @@ class RNNPooling(nn.Module):
             parts = zip(states.split(self.width, dim=1), (last, first))
             pooled = torch.cat([part[places] for part, places in parts], dim=1)
         else:
-            pooled = torch.segment_reduce(states, self.pooling, lengths=lengths, axis=0)
+            kinds = self.pooling.split("+")
+            pooled = torch.cat([torch.segment_reduce(states, kind, lengths=lengths, axis=0) for kind in kinds], dim=1)
         return torch.where((lengths > 0)[:, None], pooled, torch.zeros_like(pooled))

@@ -98,5 +98,74 @@ def test_settings_out_of_range(settings):
 
 
 def test_classifier_settings_out_of_range():
-    with pytest.raises(ValueError, match=r"F101.*max_length"):
-        build_rnn_textcat_v1(build_rnn_encoder_v1(8), max_length=-1)
+    for setting in ({"max_length": -1}, {"branch_dropout": 1.5}):
+        with pytest.raises(ValueError, match=rf"F101.*{next(iter(setting))}"):
+            build_rnn_textcat_v1(build_rnn_encoder_v1(8), **setting)
+
+
+def classifier(exclusive=True, **settings):
+    words = {"@architectures": "spacy.TextCatBOW.v3", "ngram_size": 2, "no_output_layer": True, "length": 4096}
+    model = {
+        "@architectures": "spacy_fodl.RNNTextCat.v1",
+        "exclusive_classes": exclusive,
+        "width": 8,
+        "tok2vec": TOK2VEC["embed"],
+        "linear_model": {**words, "exclusive_classes": exclusive},
+        **settings,
+    }
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_textcat" if exclusive else "fodl_textcat_multilabel", name="textcat", config={"model": model})
+    return nlp
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+@pytest.mark.parametrize("branch_dropout", [0.0, 0.5, 1.0])
+def test_a_network_and_a_linear_model_learn_side_by_side(exclusive, branch_dropout):
+    nlp = classifier(exclusive, branch_dropout=branch_dropout)
+    examples = annotated(nlp)
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.02
+    for _ in range(60):
+        nlp.update(examples, sgd=optimizer)
+    docs = list(nlp.pipe([example.text for example in examples]))
+    assert [doc.cats["a"] > 0.5 for doc in docs] == [example.reference.cats["a"] > 0.5 for example in examples]
+    again = spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes())
+    assert again("I like ham").cats == nlp("I like ham").cats
+
+
+def test_each_of_the_two_learns_by_itself():
+    """With a branch dropout of 1 either alone is right about what it was trained on."""
+    nlp = classifier(branch_dropout=1.0)
+    examples = annotated(nlp)
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.02
+    for _ in range(100):
+        nlp.update(examples, sgd=optimizer)
+    model = nlp.get_pipe("textcat").model
+    (both,) = [node for node in model.walk() if node.name == "side_by_side"]
+    output = model.get_ref("output_layer")
+    features = both.predict([example.predicted for example in examples])
+    gold = [example.reference.cats["a"] > 0.5 for example in examples]
+    for part in (slice(0, -2), slice(-2, None)):
+        alone = np.zeros_like(features)
+        alone[:, part] = features[:, part]
+        assert [scores[0] > 0.5 for scores in output.predict(alone)] == gold
+
+
+def test_the_linear_model_skips_documents_without_tokens():
+    nlp = classifier()
+    examples = [*annotated(nlp), Example.from_dict(nlp.make_doc(""), {"cats": {"a": 1.0, "b": 0.0}})]
+    optimizer = nlp.initialize(lambda: examples)
+    nlp.update(examples, sgd=optimizer)
+    nlp.update(examples[-1:], sgd=optimizer)
+    alone, together = nlp("").cats, [doc.cats for doc in nlp.pipe(["", "I like ham", ""])]
+    assert alone == pytest.approx(together[0])
+    assert together[0] == together[2]
+
+
+def test_the_sum_begins_with_the_linear_model():
+    nlp = classifier()
+    nlp.initialize(lambda: annotated(nlp))
+    W = nlp.get_pipe("textcat").model.get_ref("output_layer").get_param("W")
+    assert W[:, -2:].tolist() == [[1, 0], [0, 1]]
+    assert not W[:, :-2].any()

@@ -8,6 +8,7 @@ from spacy_fodl.modules.rnn import CELLS, RNNEncoder, RNNPooling, block_bounds, 
 from ..util import DeviceRequired
 
 LENGTHS = [3, 0, 7, 1, 7, 2, 12, 5, 1, 4, 6, 12]
+POOLINGS = ["max", "mean", "max+mean", "last"]
 POOLING = {"cell": "lstm", "width": 4, "depth": 1, "bidirectional": True, "max_length": 0, "truncate": "both"}
 
 
@@ -87,28 +88,30 @@ def expected_pooling(pooling, states, width):
         return states.max(0)[0]
     if pooling == "mean":
         return states.mean(0)
+    if pooling == "max+mean":
+        return torch.cat([states.max(0)[0], states.mean(0)])
     return torch.cat([states[-1, :width], states[0, width:]])
 
 
-@pytest.mark.parametrize("pooling", ["max", "mean", "last"])
+@pytest.mark.parametrize("pooling", POOLINGS)
 def test_pooling(pooling):
     tokens, lengths = data(lengths=[4, 0, 1, 6, 0])
     module = RNNPooling(5, pooling=pooling, **POOLING)
     pooled = module(tokens, lengths)
     states = module.encoder(tokens, lengths).split(lengths.tolist())
     for row, document in zip(pooled, states):
-        expected = expected_pooling(pooling, document, 4) if len(document) else torch.zeros(8)
+        expected = expected_pooling(pooling, document, 4) if len(document) else torch.zeros(module.n_pooled)
         torch.testing.assert_close(row, expected)
     pooled.sum().backward()
     assert all(torch.isfinite(p.grad).all() and p.grad.abs().sum() > 0 for p in module.parameters())
 
 
-@pytest.mark.parametrize("pooling", ["max", "mean", "last"])
+@pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("lengths", [[], [0], [0, 0]])
 def test_pooling_of_nothing(pooling, lengths):
     module = RNNPooling(5, pooling=pooling, **POOLING)
     pooled = module(torch.zeros(0, 5, requires_grad=True), torch.tensor(lengths, dtype=torch.long))
-    assert torch.equal(pooled, torch.zeros(len(lengths), 8))
+    assert torch.equal(pooled, torch.zeros(len(lengths), 16 if pooling == "max+mean" else 8))
     pooled.sum().backward()
 
 
@@ -125,7 +128,7 @@ def test_truncation(truncate, kept):
 
 def test_no_tensor_without_a_device():
     tokens, lengths = data()
-    for pooling in ("max", "mean", "last"):
+    for pooling in POOLINGS:
         module = RNNPooling(5, pooling=pooling, **{**POOLING, "max_length": 6})
         with DeviceRequired():
             module(tokens.requires_grad_(), lengths, dropout=0.1).sum().backward()
