@@ -68,7 +68,17 @@ def tagger_speed() -> str:
 def textcat_accuracy() -> str:
     results = load("textcat")
     rows = []
-    for system in ("fodl", "book", "spacy_ensemble", "spacy_bow", "nbsvm", "nbsvm_all", "tfidf", "tfidf_all"):
+    for system in (
+        "fodl",
+        "network",
+        "book",
+        "spacy_ensemble",
+        "spacy_bow",
+        "nbsvm",
+        "nbsvm_all",
+        "tfidf",
+        "tfidf_all",
+    ):
         if system in results:
             mean = results[system]["mean"]
             minutes = f"{mean['train_cpu_seconds'] / 60:.1f}"

@@ -8,6 +8,7 @@ import torch
 from spacy.cli.init_config import init_config
 from spacy.training import Corpus
 from spacy.training.batchers import minibatch_by_padded_size
+from spacy.util import load_config
 from thinc.api import Adam, Config, fix_random_seed
 from torch import nn
 
@@ -15,7 +16,7 @@ from spacy_fodl.layers import TorchLayer
 from spacy_fodl.modules.rnn import RNNEncoder
 
 from .data import SHA256
-from .harness import WORK, Job, Options, chosen, run_job, run_jobs, write_result
+from .harness import ROOT, WORK, Job, Options, chosen, run_job, run_jobs, write_result
 from .imdb import imdb
 from .training import cats_accuracy, timed, train_and_test
 
@@ -37,6 +38,14 @@ class System(NamedTuple):
     description: str
     config: Callable[[], Settings]
     epochs: int
+    eval_steps: int
+
+
+def ours(name: str, **model: Any) -> Settings:
+    """A config of this package with changes to its model."""
+    config = load_config(ROOT / "configs" / name, interpolate=False)
+    config["components"]["fodl_textcat"]["model"].update(model)
+    return dict(config)
 
 
 def spacy_bow() -> Settings:
@@ -52,10 +61,14 @@ def spacy_ensemble() -> Settings:
     return config
 
 
-# The systems of this package come first, as `fodl` (configs/textcat.cfg) and `book` (configs/textcat_book.cfg).
 SYSTEMS: Dict[str, System] = {
-    "spacy_bow": System("spaCy's `textcat`, bag of words, as `init config` writes it", spacy_bow, 3),
-    "spacy_ensemble": System("spaCy's `textcat`, the ensemble of its default model", spacy_ensemble, 2),
+    "fodl": System("`fodl_textcat`, `configs/textcat.cfg`", lambda: ours("textcat.cfg"), 3, 250),
+    "network": System(
+        "the same without its linear model", lambda: ours("textcat.cfg", linear_model=None, branch_dropout=0.0), 3, 250
+    ),
+    "book": System("the chapter's LSTM, `configs/textcat_book.cfg`", lambda: ours("textcat_book.cfg"), 2, 351),
+    "spacy_bow": System("spaCy's `textcat`, bag of words, as `init config` writes it", spacy_bow, 3, EVAL_STEPS),
+    "spacy_ensemble": System("spaCy's `textcat`, the ensemble of its default model", spacy_ensemble, 2, EVAL_STEPS),
 }
 # Description, the model in linear.py, whether it is trained on the development set as well.
 LINEAR: Dict[str, Tuple[str, str, bool]] = {
@@ -142,6 +155,6 @@ def compare_bridge(train_path: str, rounds: int, steps: int = 10) -> Dict[str, A
 
 def train_textcat(system: str, **settings: Any) -> Dict[str, Any]:
     """The job of one system and seed."""
-    config = SYSTEMS[system].config()
-    config["training"]["eval_frequency"] = EVAL_STEPS
-    return {"eval_steps": EVAL_STEPS, **train_and_test(config, cats_accuracy, from_text=True, **settings)}
+    config, eval_steps = SYSTEMS[system].config(), SYSTEMS[system].eval_steps
+    config["training"]["eval_frequency"] = eval_steps
+    return {"eval_steps": eval_steps, **train_and_test(config, cats_accuracy, from_text=True, **settings)}

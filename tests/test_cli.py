@@ -6,6 +6,7 @@ import sys
 import pytest
 import spacy
 from spacy.tokens import DocBin
+from spacy.training import Example
 
 from spacy_fodl.training.parallel import add_target_extension
 
@@ -54,6 +55,24 @@ def test_show_of_a_tag_that_a_later_component_set(tmp_path):
     assert done.returncode == 0, done.stderr
     (row,) = [line.split() for line in done.stdout.splitlines() if line.startswith("ham")]
     assert row[:3] == ["ham", "FOOD", "-"]
+
+
+def test_show_of_trees(tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_parser")
+    gold = {"heads": [1, 1, 1], "deps": ["nsubj:pass", "ROOT", "obj"]}
+    examples = [Example.from_dict(nlp.make_doc("I like ham"), gold)]
+    optimizer = nlp.initialize(lambda: examples)
+    for _ in range(30):
+        nlp.update(examples, sgd=optimizer)
+    nlp.to_disk(tmp_path)
+    done = spacy_fodl("show", str(tmp_path), "I like ham")
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    # The meaning of a subtype that spaCy's glossary doesn't know is that of its relation.
+    assert ["I", "nsubj:pass", "like", "nominal", "subject"] in rows
+    assert ["like", "ROOT", "root"] in rows
 
 
 def test_show_of_an_empty_text(model):
