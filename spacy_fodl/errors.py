@@ -65,6 +65,11 @@ class Errors(metaclass=ErrorsWithCodes):
         "Components of spacy-fodl count by themselves; for any other, such as '{example}', add to the config: "
         '[initialize.before_init] @callbacks = "spacy_fodl.count_words.v1" and corpus = ${{corpora.train}}.'
     )
+    F105 = (
+        "spacy_fodl.NGramLinear.v1 learns from all training examples how its runs of words go with the categories, and "
+        "was not given them. fodl_textcat and fodl_textcat_multilabel do that when they are initialized; in another "
+        "component use spacy.TextCatBOW.v3 in its place."
+    )
 
     # Components (F2xx)
     F201 = (

@@ -26,6 +26,10 @@ from ..layers import Free, TorchLayer
 from ..layers.torch_layer import tokens_to_torch
 from ..modules.rnn import RNNEncoder, RNNPooling
 
+# Adam moves each weight by as much, and hundreds of them add up to the score of a document: at the pace that is right
+# for the network, a linear model knows its training data by heart after one epoch.
+LINEAR_SCALE = 0.25
+
 Cell = Literal["rnn", "gru", "lstm"]
 
 
@@ -214,10 +218,11 @@ def side_by_side_forward(
 
 
 def sum_init(ops: Ops, shape: Tuple[int, int]) -> Floats2d:
-    """The weights of an output layer that begins as the scores of a linear model: zeros for the network, and one for
-    the score of the same category. *Shape:* (categories, pooled + categories)"""
+    """The weights of an output layer that begins as the scores of a linear model: zeros for the network, and the same
+    number for each score of its own category. *Shape:* (categories, pooled + categories)"""
     n_categories, n_inputs = shape
-    return ops.asarray2f(cast(Floats2d, np.eye(n_categories, n_inputs, n_inputs - n_categories, dtype="float32")))
+    identity = np.eye(n_categories, n_inputs, n_inputs - n_categories, dtype="float32")
+    return ops.asarray2f(cast(Floats2d, LINEAR_SCALE * identity))
 
 
 def documents_from_torch(

@@ -12,6 +12,7 @@ from thinc.api import Config, Model
 from thinc.types import Floats2d
 
 from ..errors import Errors
+from ..models.ngrams import counters, learn_ratios
 from ..models.words import learn_words
 from .saving import SafeSaving
 
@@ -154,7 +155,7 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
         self, get_examples: Callable[[], Iterable[Example]], labels: Optional[Iterable[str]]
     ) -> Tuple[List[str], List[Example]]:
         """Read the training examples once, which for long texts takes a while: let word embeddings learn their words,
-        and check the annotations.
+        and n-grams how they go with the categories, and check the annotations.
 
         labels (Optional[Iterable[str]]): The categories, if they are given.
         RETURNS (Tuple[List[str], List[Example]]): The categories, given or found, and examples to infer shapes from.
@@ -164,6 +165,7 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
         found: Dict[str, None] = {}
         sample: List[Example] = []
 
+        ratio_counts = counters(self.model)
         n_examples = 0
 
         def read() -> Iterator[Doc]:
@@ -172,6 +174,8 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
                 n_examples += 1
                 self._validate_categories([example])
                 found.update(dict.fromkeys(example.reference.cats))
+                for counts in ratio_counts:
+                    counts.add(example.predicted, example.reference.cats)
                 if len(sample) < SAMPLE_DOCS:
                     sample.append(example)
                 yield example.predicted
@@ -184,6 +188,8 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
         if not categories or not sample:
             what = "category (doc.cats)" if sample else "document"
             raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what))
+        for counts in ratio_counts:
+            learn_ratios(counts, dict.fromkeys([*self.labels, *categories]))
         return categories, sample
 
 
