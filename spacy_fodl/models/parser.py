@@ -194,8 +194,8 @@ class Prediction:
 
 @dataclass
 class Training:
-    """The loss of local training: the mean over the words of the cross-entropy of the gold actions, among those that
-    are possible."""
+    """The loss of local training: the cross-entropy of the gold actions among those that are possible. It is a sum, as
+    the losses of spaCy's components are, so that none outweighs another on a shared tok2vec."""
 
     words: Words
     gold: Gold
@@ -211,8 +211,7 @@ class Training:
         scores = scorer.score(table, found.rows, dropout)
         sizes = torch.tensor([1, 1, n_labels, n_labels], device=device)
         valid = found.valid.repeat_interleave(sizes, dim=1, output_size=scores.shape[1])
-        loss = F.cross_entropy(scores.masked_fill(~valid, NEVER), found.actions, reduction="sum")
-        return loss / len(self.words.tokens)
+        return F.cross_entropy(scores.masked_fill(~valid, NEVER), found.actions, reduction="sum")
 
     def configurations(self, device: torch.device, n_labels: int) -> Configurations:
         heads, labels, known, gold_starts = (torch.from_numpy(array).to(device) for array in self.gold)

@@ -288,8 +288,8 @@ class FodlParser(SafeSaving, TrainablePipe):
 
         examples (Iterable[Example]): The examples.
         scores (Any): Not used: the model computes its own loss from gold trees.
-        RETURNS (Tuple[float, None]): The cross-entropy of the gold actions, as mean over the words, and None for the
-            gradient, which only the model's own backprop knows.
+        RETURNS (Tuple[float, None]): The cross-entropy of the gold actions, as a sum, and None for the gradient,
+            which only the model's own backprop knows.
         """
         examples = list(examples)
         validate_examples(examples, "FodlParser.get_loss")
