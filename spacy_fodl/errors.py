@@ -117,6 +117,7 @@ class Errors(metaclass=ErrorsWithCodes):
     F303 = "{path} is not named .spacy: spaCy reads no other files as a corpus. Name it {path}.spacy, for example."
     F304 = "{path} holds no document of the format {format}."
     F305 = "--label is for reviews only."
+    F306 = "{path} holds no scores. Expected is the file that 'python -m spacy evaluate --output' writes."
 
     # Files (F4xx)
     F401 = "{path} is not there, or not a file. Check the path in the config or on the command line."

@@ -75,6 +75,16 @@ def test_show_of_trees(tmp_path):
     assert ["like", "ROOT", "root"] in rows
 
 
+def test_show_of_two_lines_and_of_scores_that_are_none(model, tmp_path):
+    report, scores = tmp_path / "report.md", tmp_path / "scores.json"
+    scores.write_text("[1]")
+    done = spacy_fodl("show", model, "I walk", "--scores", str(scores))
+    assert done.returncode == 1
+    assert "F306" in done.stdout + done.stderr
+    assert spacy_fodl("show", model, "I walk\nto town", "--output", str(report)).returncode == 0
+    assert "> I walk\n> to town\n" in report.read_text(encoding="utf8")
+
+
 def test_show_of_an_empty_text(model):
     assert spacy_fodl("show", model, "").returncode == 0
 

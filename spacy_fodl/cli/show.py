@@ -30,7 +30,7 @@ def show(
     means, with its head and relation, and the categories of the text with their scores."""
     try:
         nlp = spacy.load(model)
-        accuracies = score_rows(srsly.read_json(scores)) if scores else []
+        accuracies = score_rows(read_scores(scores)) if scores else []
     except (OSError, ValueError) as e:
         msg.fail(str(e), exits=1)
     doc = nlp(text)
@@ -48,7 +48,7 @@ def show(
                 f"Measured on texts apart from the training data ({scores}):",
                 markdown([SCORES, *accuracies]),
             ]
-        parts.append(f"> {text}")
+        parts.append("> " + text.replace("\n", "\n> "))
         for caption, rows in shown:
             parts += [caption, markdown(rows)]
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +99,13 @@ def parse_rows(doc: Doc) -> List[Row]:
 
 def one_line(text: str) -> str:
     return text.replace("\n", "⏎")
+
+
+def read_scores(path: Path) -> Dict[str, Any]:
+    scores = srsly.read_json(path)
+    if not isinstance(scores, dict):
+        raise ValueError(Errors.F306.format(path=path))
+    return scores
 
 
 def score_rows(scores: Dict[str, Any]) -> List[Row]:

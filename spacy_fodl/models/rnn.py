@@ -9,16 +9,12 @@ from thinc.api import (
     Linear,
     Logistic,
     Model,
-    Ops,
-    Softmax,
     chain,
-    get_width,
     glorot_uniform_init,
     torch2xp,
     xp2torch,
     zero_init,
 )
-from thinc.layers.chain import init as init_chain
 from thinc.types import Floats2d
 
 from ..errors import Errors
@@ -27,7 +23,7 @@ from ..layers.torch_layer import tokens_to_torch
 from ..modules.rnn import RNNEncoder, RNNPooling
 
 # Adam moves each weight by as much, and hundreds of them add up to the score of a document: at the pace that is right
-# for the network, a linear model knows its training data by heart after one epoch.
+# for the network, a linear model knows its training data by heart after one epoch. So its scores are scaled down.
 LINEAR_SCALE = 0.25
 
 Cell = Literal["rnn", "gru", "lstm"]
@@ -86,7 +82,7 @@ def build_rnn_textcat_v1(
     dropout: Optional[float] = None,
     grad_clip: float = 0.0,
     linear_model: Optional[Model[List[Doc], Floats2d]] = None,
-    branch_dropout: float = 1.0,
+    linear_dropout: float = 0.5,
     nO: Optional[int] = None,
 ) -> Model[List[Doc], Floats2d]:
     """Classify documents by a recurrent network over their token vectors, pooled over time (Collobert et al. 2011,
@@ -108,9 +104,8 @@ def build_rnn_textcat_v1(
     linear_model (Optional[Model[List[Doc], Floats2d]]): Scores that are added to the network's before they become
         probabilities, such as spacy.TextCatBOW.v3 with no_output_layer = true: a linear classifier on words and pairs
         of words (as in Wang and Manning 2012). None for the network alone.
-    branch_dropout (float): Share of the documents that, at each step, train only the network or only the linear model,
-        half of them each. At 0 both learn from every error that their sum makes: what the linear model gets right by
-        heart, the network never learns.
+    linear_dropout (float): Share of the documents for which training leaves the linear model's scores out, chosen anew
+        at each step: what a linear model gets right by heart, the network would never learn otherwise.
     nO (Optional[int]): Number of categories; None to infer it.
     RETURNS (Model[List[Doc], Floats2d]): The model; scores of *shape* (documents, nO).
     RAISES (ValueError): If a number is out of its range.
@@ -118,7 +113,7 @@ def build_rnn_textcat_v1(
     architecture = "spacy_fodl.RNNTextCat.v1"
     check_rnn(architecture, width, depth, dropout, grad_clip)
     check(architecture, "max_length", max_length, max_length >= 0, "0 for no limit, or more")
-    check(architecture, "branch_dropout", branch_dropout, 0 <= branch_dropout <= 1, "0 to 1")
+    check(architecture, "linear_dropout", linear_dropout, 0 <= linear_dropout < 1, "0 or more and below 1")
     n_pooled = width * (2 if bidirectional else 1) * (2 if pooling == "max+mean" else 1)
     pooled = TorchLayer(
         RNNPooling,
@@ -138,91 +133,72 @@ def build_rnn_textcat_v1(
         convert_inputs=tokens_to_torch,
         convert_outputs=documents_from_torch,
     )
-    features = cast(Model[List[Doc], Floats2d], chain(tok2vec, pooled))
+    output = Linear(nO, n_pooled, init_W=zero_init if exclusive_classes else glorot_uniform_init)
+    scores = cast(Model[List[Doc], Floats2d], chain(tok2vec, pooled, output))
     if linear_model is not None:
-        features = side_by_side(features, linear_model, branch_dropout)
-    # Thinc's Softmax passes the gradient of the loss on to what goes into it, which spaCy's losses rely on: so the
-    # sum of the two is a part of its matrix.
-    init_W = zero_init if linear_model is None else sum_init
-    head: Model[Floats2d, Floats2d]
-    if exclusive_classes:
-        output = Softmax(nO, init_W=init_W)
-        head = output
-    else:
-        output = Linear(nO, init_W=glorot_uniform_init if linear_model is None else sum_init)
-        head = chain(output, Logistic())
-    model = cast(Model[List[Doc], Floats2d], chain(features, head))
+        scores = sum_of_scores(scores, linear_model, linear_dropout)
+    head: Model[Floats2d, Floats2d] = probabilities() if exclusive_classes else Logistic()
+    model = cast(Model[List[Doc], Floats2d], chain(scores, head))
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", output)
-    model.set_ref("linear_model", linear_model)
     model.attrs["multi_label"] = not exclusive_classes
-    model.init = init_textcat
     return model
 
 
-def init_textcat(
-    model: Model[List[Doc], Floats2d], X: Optional[List[Doc]] = None, Y: Optional[Floats2d] = None
-) -> None:
-    linear_model, output = model.maybe_get_ref("linear_model"), model.get_ref("output_layer")
-    if linear_model is not None:
-        n_outputs = output.maybe_get_dim("nO") if Y is None else get_width(Y)
-        if n_outputs is not None:
-            linear_model.get_ref("output_layer").set_dim("nO", n_outputs, force=True)
-    init_chain(model, X, Y)
-
-
-def side_by_side(
-    network: Model[List[Doc], Floats2d], linear_model: Model[List[Doc], Floats2d], branch_dropout: float
+def sum_of_scores(
+    network: Model[List[Doc], Floats2d], linear_model: Model[List[Doc], Floats2d], linear_dropout: float
 ) -> Model[List[Doc], Floats2d]:
-    """The outputs of the two in one array, those of the linear model last."""
+    """The scores of a network plus those of a linear model."""
     return Model(
-        "side_by_side",
-        side_by_side_forward,
-        init=side_by_side_init,
+        "sum_of_scores",
+        sum_forward,
+        init=sum_init,
+        dims={"nO": None},
         layers=[network, linear_model],
-        attrs={"branch_dropout": Free(branch_dropout)},
+        attrs={"linear_dropout": Free(linear_dropout)},
     )
 
 
-def side_by_side_init(model: Model, X: Optional[List[Doc]] = None, Y: Optional[Floats2d] = None) -> None:
+def sum_init(model: Model, X: Optional[List[Doc]] = None, Y: Optional[Floats2d] = None) -> None:
     network, linear_model = model.layers
-    network.initialize(X=X)
+    network.initialize(X=X, Y=Y)
+    n_outputs = network.get_dim("nO")
+    model.set_dim("nO", n_outputs, force=True)
+    linear_model.get_ref("output_layer").set_dim("nO", n_outputs, force=True)
     linear_model.initialize(X=None if X is None else [doc for doc in X if len(doc)])
 
 
-def side_by_side_forward(
+def sum_forward(
     model: Model[List[Doc], Floats2d], docs: List[Doc], is_train: bool
 ) -> Tuple[Floats2d, Callable[[Floats2d], List[Doc]]]:
     network, linear_model = model.layers
-    xp = model.ops.xp
-    pooled, backprop_network = network(docs, is_train)
-    width = pooled.shape[1]
+    Y, backprop_network = network(docs, is_train)
+    rate = model.attrs["linear_dropout"].value if is_train else 0.0
     # spaCy's n-grams fail on documents without tokens.
-    filled = model.ops.asarray1i([i for i, doc in enumerate(docs) if len(doc)])
-    Y = model.ops.alloc2f(len(docs), width + linear_model.get_ref("output_layer").get_dim("nO"))
-    Y[:, :width] = pooled
-    if len(filled):
-        Y[filled, width:], backprop_linear = linear_model([doc for doc in docs if len(doc)], is_train)
-    rate = model.attrs["branch_dropout"].value if is_train else 0.0
-    draws = xp.random.uniform(size=(len(docs), 1)) if rate else xp.full((len(docs), 1), 0.5)
-    sees_network, sees_linear = draws >= rate / 2, draws <= 1 - rate / 2
-    Y[:, :width] *= sees_network
-    Y[:, width:] *= sees_linear
+    seen = [i for i, doc in enumerate(docs) if len(doc) and (not rate or np.random.random() >= rate)]
+    if not seen:
+        return Y, backprop_network
+    rows = model.ops.asarray1i(seen)
+    scores, backprop_linear = linear_model([docs[i] for i in seen], is_train)
+    Y[rows] += LINEAR_SCALE * scores
 
     def backprop(dY: Floats2d) -> List[Doc]:
-        if len(filled):
-            backprop_linear((dY[:, width:] * sees_linear)[filled])
-        return cast(List[Doc], backprop_network(dY[:, :width] * sees_network))
+        backprop_linear(LINEAR_SCALE * dY[rows])
+        return cast(List[Doc], backprop_network(dY))
 
     return Y, backprop
 
 
-def sum_init(ops: Ops, shape: Tuple[int, int]) -> Floats2d:
-    """The weights of an output layer that begins as the scores of a linear model: zeros for the network, and the same
-    number for each score of its own category. *Shape:* (categories, pooled + categories)"""
-    n_categories, n_inputs = shape
-    identity = np.eye(n_categories, n_inputs, n_inputs - n_categories, dtype="float32")
-    return ops.asarray2f(cast(Floats2d, LINEAR_SCALE * identity))
+def probabilities() -> Model[Floats2d, Floats2d]:
+    """A softmax that passes the gradient of the loss on to the scores below as it is, as Thinc's Softmax does: spaCy's
+    losses rely on that."""
+    return Model("probabilities", probabilities_forward)
+
+
+def probabilities_forward(
+    model: Model[Floats2d, Floats2d], X: Floats2d, is_train: bool
+) -> Tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
+    return model.ops.softmax(X), lambda dY: dY
 
 
 def documents_from_torch(

@@ -5,6 +5,7 @@ Which words there are is learned from all training examples (see learn_words), n
 infers shapes from."""
 
 from collections import Counter
+from functools import partial
 from typing import Any, Callable, Dict, Iterable, List, Literal, Optional, Tuple, cast
 
 import numpy as np
@@ -12,7 +13,7 @@ from spacy.attrs import LOWER, ORTH
 from spacy.tokens import Doc
 from spacy.vectors import Mode, Vectors
 from spacy.vocab import Vocab
-from thinc.api import Embed, Model, Ops, chain, ragged2list, with_array
+from thinc.api import Embed, Model, Ops, chain, ragged2list, uniform_init, with_array
 from thinc.types import Floats1d, Floats2d, Ints1d, Ragged
 
 from ..errors import Errors
@@ -91,7 +92,8 @@ def build_vocab_embed_v1(
             LEARN: keep_most_frequent,
         },
     )
-    table: Model[Ragged, Ragged] = with_array(Embed(nO=width))
+    # Thinc's own start, a fifth of that, is so small that a recurrent network above it learns slowly.
+    table: Model[Ragged, Ragged] = with_array(Embed(nO=width, initializer=partial(uniform_init, lo=-0.5, hi=0.5)))
     model = cast(DocsToVectors, chain(rows, table, ragged2list()))
     model.init = vocab_embed_init
     return model
