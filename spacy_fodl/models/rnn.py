@@ -22,10 +22,6 @@ from ..layers import Free, TorchLayer
 from ..layers.torch_layer import tokens_to_torch
 from ..modules.rnn import RNNEncoder, RNNPooling
 
-# Adam moves each weight by as much, and hundreds of them add up to the score of a document: at the pace that is right
-# for the network, a linear model knows its training data by heart after one epoch. So its scores are scaled down.
-LINEAR_SCALE = 0.25
-
 Cell = Literal["rnn", "gru", "lstm"]
 
 
@@ -180,10 +176,10 @@ def sum_forward(
         return Y, backprop_network
     rows = model.ops.asarray1i(seen)
     scores, backprop_linear = linear_model([docs[i] for i in seen], is_train)
-    Y[rows] += LINEAR_SCALE * scores
+    Y[rows] += scores
 
     def backprop(dY: Floats2d) -> List[Doc]:
-        backprop_linear(LINEAR_SCALE * dY[rows])
+        backprop_linear(dY[rows])
         return cast(List[Doc], backprop_network(dY))
 
     return Y, backprop

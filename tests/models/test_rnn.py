@@ -4,7 +4,7 @@ import spacy
 from spacy.training import Example
 from thinc.api import Config
 
-from spacy_fodl.models.rnn import LINEAR_SCALE, build_rnn_encoder_v1, build_rnn_textcat_v1
+from spacy_fodl.models.rnn import build_rnn_encoder_v1, build_rnn_textcat_v1
 
 from ..util import make_examples
 
@@ -146,7 +146,7 @@ def test_the_network_learns_what_the_linear_model_knows():
     docs = [example.predicted for example in examples]
     gold = [example.reference.cats["a"] > 0.5 for example in examples]
     assert [a > b for a, b in network.predict(docs)] == gold
-    assert both.predict(docs) == pytest.approx(network.predict(docs) + LINEAR_SCALE * linear_model.predict(docs))
+    assert both.predict(docs) == pytest.approx(network.predict(docs) + linear_model.predict(docs))
 
 
 def test_the_linear_model_skips_documents_without_tokens():
