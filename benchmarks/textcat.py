@@ -122,7 +122,7 @@ def compare_bridge(train_path: str, rounds: int, steps: int = 10) -> Dict[str, A
     torch.set_flush_denormal(True)
     fix_random_seed(0)
     batches = minibatch_by_padded_size(Corpus(train_path, limit=1000)(spacy.blank("en")), size=12000)
-    batch = list(batches)[rounds % 3]
+    batch = next(iter(batches))
     lengths = [min(len(example.predicted), LONGEST) for example in batch]
     X: List[Any] = [np.random.random((n, WIDTH)).astype("float32") for n in lengths]
     dY: List[Any] = [np.random.random((n, 2 * WIDTH)).astype("float32") for n in lengths]

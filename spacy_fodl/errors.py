@@ -110,6 +110,10 @@ class Errors(metaclass=ErrorsWithCodes):
         "Gold heads that '{component}' was given form a cycle, so they are no tree (in \"{text}\"). Every sentence "
         "needs a root, a token that is its own head, which all others lead to: correct the heads there."
     )
+    F211 = (
+        "'ROOT' is the label of roots, and in the training data of '{component}' the word '{word}' has it although it "
+        "has a head. Give it another label, or no other head than itself."
+    )
 
     # Command line (F3xx)
     F301 = "{model} has no component of spacy-fodl to show. Its components: {pipes}."

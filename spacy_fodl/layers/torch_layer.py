@@ -242,6 +242,7 @@ def TorchLayer(
     arguments: Dict[str, Any],
     dropout: Optional[float] = None,
     grad_clip: float = 0.0,
+    passes_nO: bool = False,
     convert_inputs: ConvertInputs = tokens_to_torch,
     convert_outputs: ConvertOutputs = tokens_from_torch,
 ) -> Model[Any, Any]:
@@ -251,14 +252,14 @@ def TorchLayer(
 
     module (Type[nn.Module]): The class of the module.
     nI (Optional[int]): Width of the input; None to infer it from the data.
-    nO (Optional[int]): Width of the output; None if it is set later, before initialize: the module is then built with
-        n_out=nO too.
+    nO (Optional[int]): Width of the output; None if it is set later, before initialize.
     arguments (Dict[str, Any]): Further constructor arguments, of types that JSON keeps. They are saved with the
         weights, and weights saved under other arguments are refused.
     dropout (Optional[float]): A fixed dropout rate; None to follow the rate that the training passes, as
         set_dropout_rate sets it.
     grad_clip (float): Bound on the global norm of the module's gradients; 0 for none. An optimizer's own grad_clip
         bounds each parameter by itself; use one of the two.
+    passes_nO (bool): Whether the module is built with n_out=nO too.
     convert_inputs (ConvertInputs): Makes the arguments of the module, and the way back for their gradients, as in
         Thinc's PyTorchWrapper. By default documents of tokens in one array after the other.
     convert_outputs (ConvertOutputs): The same for the output.
@@ -271,7 +272,7 @@ def TorchLayer(
         dims={"nI": nI, "nO": nO},
         attrs={
             "dropout_rate": 0.0,
-            "infers_nO": nO is None,
+            "passes_nO": passes_nO,
             "fixed_dropout": Free(dropout),
             "convert_inputs": convert_inputs,
             "convert_outputs": convert_outputs,
@@ -285,10 +286,10 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
         model.set_dim("nI", get_width(X), force=True)
     elif model.has_dim("nI") is None:
         raise ValueError(Errors.F007.format(name=model.name, dim="input width"))
-    inferred = {"n_in": model.get_dim("nI")}
-    if model.attrs["infers_nO"]:
-        inferred["n_out"] = model.get_dim("nO")
-    cast(TorchShim, model.shims[0]).build(**inferred)
+    known = {"n_in": model.get_dim("nI")}
+    if model.attrs["passes_nO"]:
+        known["n_out"] = model.get_dim("nO")
+    cast(TorchShim, model.shims[0]).build(**known)
 
 
 def forward(model: Model, X: Any, is_train: bool) -> Tuple[Any, Callable[[Any], Any]]:

@@ -16,6 +16,8 @@ from ..layers import Kept
 # A layer that learns from categories carries this attribute: a function (node, RatioCounts) that takes them over.
 LEARN_RATIOS = "learn_ratios"
 SMOOTHING = 1.0
+# In place of a category: every document that has any.
+ALL = ""
 
 
 def build_ngram_linear_v1(
@@ -64,41 +66,51 @@ class RatioCounts:
     """In how many documents each row of the table occurs, by category.
 
     node (Model): The layer to count for.
+    missing_values (bool): Whether a category that a document doesn't name is unknown, and not wrong. If not, a document
+        with no category at all is unknown.
     """
 
-    def __init__(self, node: Model) -> None:
+    def __init__(self, node: Model, missing_values: bool) -> None:
         self.node = node
+        self.missing_values = missing_values
         self.n_rows = node.attrs["length"].value
-        self.total = np.zeros(self.n_rows, dtype="float32")
-        self.by_category: Dict[str, np.ndarray] = {}
+        self.known: Dict[str, np.ndarray] = {}
+        self.true: Dict[str, np.ndarray] = {}
 
     def add(self, doc: Doc, cats: Dict[str, float]) -> None:
-        if not any(cats.values()):
+        if not self.missing_values and not any(cats.values()):
             return
         rows = rows_of(self.node, doc)
-        self.total[rows] += 1
+        for category in cats if self.missing_values else [ALL]:
+            self._of(self.known, category)[rows] += 1
         for category, value in cats.items():
             if value > 0.5:
-                self.by_category.setdefault(category, np.zeros(self.n_rows, dtype="float32"))[rows] += 1
+                self._of(self.true, category)[rows] += 1
+
+    def _of(self, counts: Dict[str, np.ndarray], category: str) -> np.ndarray:
+        return counts.setdefault(category, np.zeros(self.n_rows, dtype="float32"))
 
     def ratios(self, categories: Iterable[str]) -> np.ndarray:
         """Log-count ratios, 0 for what no document holds. *Shape:* (rows, categories)"""
         columns = []
         for category in categories:
-            counts = self.by_category.get(category, np.zeros(self.n_rows, dtype="float32"))
-            with_it, without = SMOOTHING + counts, SMOOTHING + self.total - counts
-            columns.append(np.log(with_it / with_it.sum()) - np.log(without / without.sum()))
-        return np.where(self.total[:, None] > 0, np.stack(columns, axis=1), 0).astype("float32")
+            known = self._of(self.known, category if self.missing_values else ALL)
+            true = self._of(self.true, category)
+            with_it, without = SMOOTHING + true, SMOOTHING + known - true
+            ratio = np.log(with_it / with_it.sum()) - np.log(without / without.sum())
+            columns.append(np.where(known > 0, ratio, 0))
+        return np.stack(columns, axis=1).astype("float32")
 
 
-def counters(model: Model) -> List[RatioCounts]:
+def counters(model: Model, missing_values: bool = False) -> List[RatioCounts]:
     """What has to see all training documents with their categories before model.initialize, and be given to
     `learn_ratios` then.
 
     model (Model): The model of a component; most have no such layer.
+    missing_values (bool): Whether a category that a document doesn't name is unknown, and not wrong.
     RETURNS (List[RatioCounts]): An empty one for each layer that learns from categories.
     """
-    return [RatioCounts(node) for node in model.walk() if LEARN_RATIOS in node.attrs]
+    return [RatioCounts(node, missing_values) for node in model.walk() if LEARN_RATIOS in node.attrs]
 
 
 def learn_ratios(counts: RatioCounts, categories: Iterable[str]) -> None:
@@ -111,7 +123,8 @@ def learn_ratios(counts: RatioCounts, categories: Iterable[str]) -> None:
 
 
 def keep_ratios(node: Model, ratios: np.ndarray) -> None:
-    node.set_param("W", None)
+    for name in node.param_names:
+        node.set_param(name, None)  # Thinc lets a layer change its size only while it has no weights.
     node.set_dim("nO", ratios.shape[1], force=True)
     node.set_param("ratios", node.ops.asarray2f(cast(Floats2d, ratios)))
 

@@ -95,7 +95,7 @@ def build_transition_parser_v1(
 
     tok2vec (Model[List[Doc], List[Floats2d]]): Makes the token vectors.
     features (str): What the scores look at. "stack3": three words of the stack, two of the buffer, and the outermost
-        children of the upper two. "syntaxnet": words and labels at the places of Chen and Manning (2014), section 3.1.
+        children of the upper two. "syntaxnet": words at its twenty places (Andor et al. 2016), and labels at twelve.
     hidden (int): Width of the hidden layer.
     activation (str): The non-linearity after it.
     label_width (int): Width of the vectors of labels; of no effect with "stack3".
@@ -118,12 +118,13 @@ def build_transition_parser_v1(
         arguments={
             "n_tokens": feature_set.n_tokens,
             "n_labels": feature_set.n_labels,
-            "label_width": label_width,
+            "label_width": label_width if feature_set.n_labels else 0,
             "hidden": hidden,
             "activation": activation,
         },
         dropout=dropout,
         grad_clip=grad_clip,
+        passes_nO=True,
         convert_inputs=scorer_inputs,
         convert_outputs=loss_from_torch,
     )

@@ -33,7 +33,6 @@ default_model_config = """
 @architectures = "spacy_fodl.TransitionParser.v1"
 features = "stack3"
 hidden = 128
-grad_clip = 1.0
 
 [model.tok2vec]
 @architectures = "spacy.HashEmbedCNN.v2"
@@ -167,7 +166,7 @@ class FodlParser(SafeSaving, TrainablePipe):
         """
         validate_get_examples(get_examples, "FodlParser.initialize")
         check_lexeme_norms(self.vocab, "parser")
-        if isinstance(labels, str):
+        if isinstance(labels, str) or not isinstance(labels, (Iterable, type(None))):
             raise ValueError(self._not_labels(labels, "Pass a list such as ['nsubj', 'obj']."))
         found: Counter = Counter()
         sample: List[Doc] = []
@@ -344,7 +343,11 @@ class FodlParser(SafeSaving, TrainablePipe):
     def _arc_labels_of(self, example: Example) -> Iterator[str]:
         heads, deps = projective(example.reference, self.name)
         strings = self.vocab.strings
-        return (strings[dep] for i, (head, dep) in enumerate(zip(heads.tolist(), deps.tolist())) if dep and head != i)
+        for i, (head, dep) in enumerate(zip(heads.tolist(), deps.tolist())):
+            if dep and head != i:
+                if strings[dep] == ROOT_LABEL:
+                    raise ValueError(Errors.F211.format(component=self.name, word=example.reference[i].text))
+                yield strings[dep]
 
     def _often_enough(self, found: Counter) -> Set[str]:
         """The labels, without those of arcs that were lifted too seldom."""
@@ -358,8 +361,10 @@ class FodlParser(SafeSaving, TrainablePipe):
         for label in labels:
             if not isinstance(label, str) or not label:
                 raise ValueError(self._not_labels(label, "A label is a dependency relation, such as 'nsubj'."))
-            if label not in (*together, ROOT_LABEL):
-                together.append(label)
+            # An arc lifted from under "ccomp" is learned as "nsubj||ccomp", and as "nsubj" where that is too rare.
+            for one in (label, label.split(nonproj.DELIMITER)[0]):
+                if one not in (*together, ROOT_LABEL):
+                    together.append(one)
         new = together[len(self.arc_labels) :]
         if new and self.arc_labels and self.model.get_ref("scorer").maybe_get_dim("nO"):
             raise ValueError(Errors.F203.format(component=self.name, labels=", ".join(new), n=len(self.arc_labels)))
@@ -396,18 +401,37 @@ def projective(doc: Doc, component: str) -> Tuple[np.ndarray, np.ndarray]:
     """
     columns = doc.to_array([HEAD, DEP])
     deps = columns[:, 1]
+    annotated = deps != 0
     heads = np.arange(len(doc)) + columns[:, 0].astype("int64")
-    as_list = heads.tolist()
+    as_list = out_of_the_way(heads.tolist(), np.flatnonzero(~annotated).tolist())
     if nonproj.is_nonproj_tree(as_list):
         if nonproj.contains_cycle(as_list) is not None:
             raise ValueError(Errors.F210.format(component=component, text=doc.text[:60]))
         names = [token.dep_ for token in doc]
         lifted, lifted_names = nonproj.projectivize(as_list, names)
-        annotated = deps != 0
         heads = np.where(annotated, np.array(lifted), heads)
         changed = [doc.vocab.strings.add(name) for name in lifted_names]
         deps = np.where(annotated, np.array(changed, dtype="uint64"), deps)
     return heads, deps
+
+
+def out_of_the_way(heads: List[int], missing: List[int]) -> List[int]:
+    """Heads for tokens that have none, so that no arc over them counts as crossing: the nearest token on the left that
+    is not below them, or else on the right.
+
+    heads (List[int]): The head of each token; of those without one, any.
+    missing (List[int]): Which those are.
+    RETURNS (List[int]): The heads.
+    """
+    heads = list(heads)
+    for token in missing:
+        heads[token] = token
+    for token in missing:
+        for other in [*range(token - 1, -1, -1), *range(token + 1, len(heads))]:
+            if token not in nonproj.ancestors(other, heads):
+                heads[token] = other
+                break
+    return heads
 
 
 def aligned_parse(example: Example, component: str) -> AlignedParse:
@@ -420,7 +444,8 @@ def aligned_parse(example: Example, component: str) -> AlignedParse:
         return AlignedParse(nothing, np.zeros(n, dtype="uint64"), np.zeros(n, dtype="int64"))
     heads, deps = projective(gold, component)
     has_head = deps != 0
-    starts = gold.to_array(SENT_START).astype("int64") == 1
+    # A token without a head looks to spaCy like a sentence of its own.
+    starts = (gold.to_array(SENT_START).astype("int64") == 1) & has_head
     if len(gold) == n and np.array_equal(gold.to_array(ORTH), predicted.to_array(ORTH)):
         return AlignedParse(np.where(has_head, heads, MISSING), deps, starts + 0)
     to_gold, to_predicted = example.alignment.x2y, example.alignment.y2x
@@ -435,6 +460,7 @@ def aligned_parse(example: Example, component: str) -> AlignedParse:
     its_heads[there] = np.where(has_head[source] & (found >= 0), found, MISSING)
     its_deps[there] = np.where(its_heads[there] >= 0, deps[source], 0)
     its_starts = np.array([start is True for start in example.get_aligned_sent_starts()])
+    its_starts[there] &= has_head[source]
     return AlignedParse(its_heads, its_deps, its_starts + 0)
 
 
@@ -481,19 +507,20 @@ def completed(heads: np.ndarray, starts: np.ndarray) -> Tuple[np.ndarray, np.nda
 def attach_space(
     docs: List[Doc], bounds: np.ndarray, words: Words, heads: np.ndarray, deps: np.ndarray, root: int
 ) -> None:
-    """Attach white space to the word before it in its document, or to the one behind it if a sentence starts with it
-    or nothing stands before. Documents of white space alone hang on their first token."""
+    """Attach white space to the word before it in its sentence, as far as sentence starts were set, or else to the one
+    behind it. A sentence of white space alone hangs on its first token."""
     starts = np.concatenate([doc.to_array(SENT_START) for doc in docs]) == 1
+    starts[bounds[:-1][np.diff(bounds) > 0]] = True
     spaces = np.setdiff1d(np.arange(len(heads)), words.tokens)
-    document = np.searchsorted(bounds, spaces, side="right") - 1
-    first, last = bounds[document], bounds[document + 1]
+    # The number of the sentence of each token, and of none at both ends.
+    sentence = np.cumsum(starts)
+    own = sentence[spaces]
     after = np.searchsorted(words.tokens, spaces)
-    padded = np.concatenate([[-1], words.tokens, [len(heads)]])
-    before, behind = padded[after], padded[after + 1]
-    has_before, has_behind = before >= first, behind < last
-    # Of several spaces in a row, the first may be the start of the sentence.
-    so_far = np.cumsum(starts)
-    starts_sentence = so_far[spaces] > np.where(has_before, so_far[before], 0)
-    onward = has_behind & (starts_sentence | ~has_before)
-    heads[spaces] = np.where(onward, behind, np.where(has_before, before, first))
+    padded = np.concatenate([[-1], words.tokens, [-1]])
+    numbers = np.concatenate([[0], sentence[words.tokens], [0]])
+    heads[spaces] = np.where(
+        numbers[after] == own,
+        padded[after],
+        np.where(numbers[after + 1] == own, padded[after + 1], np.searchsorted(sentence, own)),
+    )
     deps[spaces] = np.where(heads[spaces] == spaces, root, deps[spaces])

@@ -165,7 +165,7 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
         found: Dict[str, None] = {}
         sample: List[Example] = []
 
-        ratio_counts = counters(self.model)
+        ratio_counts = counters(self.model, self.support_missing_values)
         n_examples = 0
 
         def read() -> Iterator[Doc]:
@@ -188,6 +188,9 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
         if not categories or not sample:
             what = "category (doc.cats)" if sample else "document"
             raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what))
+        new = [category for category in categories if category not in self.labels]
+        if new and self.model.get_ref("output_layer").has_param("W"):
+            raise ValueError(Errors.F203.format(component=self.name, labels=", ".join(new), n=len(self.labels)))
         for counts in ratio_counts:
             learn_ratios(counts, dict.fromkeys([*self.labels, *categories]))
         return categories, sample

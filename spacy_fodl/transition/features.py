@@ -17,7 +17,7 @@ class FeatureSet:
     """Which places are looked at.
 
     name (str): How configs call it.
-    n_stack (int): Words from the top of the stack.
+    n_stack (int): Words from the top of the stack, at least the two that an arc would join.
     n_buffer (int): Words from the front of the buffer.
     children (Sequence[str]): Names out of CHILDREN, for each of the two topmost words.
     labels (bool): Whether the labels of those children are looked at too.
@@ -25,7 +25,6 @@ class FeatureSet:
 
     def __init__(self, name: str, n_stack: int, n_buffer: int, children: Sequence[str], labels: bool) -> None:
         self.name = name
-        # At least the two words that an arc would join have to be looked up in any case.
         self.n_stack = n_stack
         self.n_buffer = n_buffer
         names = ["below", "token", *children, *[f"{child}_label" for child in children if labels]]
@@ -72,7 +71,7 @@ FEATURE_SETS: Dict[str, FeatureSet] = {
     for features in (
         # Three words of the stack, two of the buffer, the outermost children of the upper two.
         FeatureSet("stack3", n_stack=3, n_buffer=2, children=["lc1", "rc1"], labels=False),
-        # The twenty places of Chen and Manning (2014), section 3.1, that SyntaxNet took over (Andor et al. 2016).
+        # The twenty places of SyntaxNet (Andor et al. 2016), after the eighteen of Chen and Manning (2014).
         FeatureSet("syntaxnet", n_stack=4, n_buffer=4, children=CHILDREN, labels=True),
     )
 }

@@ -75,6 +75,8 @@ def gold_configurations(
         s0, s1 = state.stack[0][:, TOKEN], state.stack[1][:, TOKEN]
         # SHIFT means that there is no arc between the upper two yet: they have to be known for that.
         counts = torch.where(kind == SHIFT, usable[s0] & usable[s1], known[word])
+        # And that a word has all its children, or no more sentence, depends on what comes.
+        counts &= (kind == LEFT) | usable[state.buffer] | (state.buffer == state.ends)
         rows.append(state.feature_rows()[counts])
         valid.append(state.valid()[counts])
         actions.append(column(kind, labels[word], n_labels)[counts])

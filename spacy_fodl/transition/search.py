@@ -1,4 +1,4 @@
-"""Finding derivations: the best action step by step, or a beam of hypotheses, for all sentences in lockstep."""
+"""Finding derivations, for all sentences in lockstep."""
 
 from typing import Callable, NamedTuple, Tuple
 

@@ -6,7 +6,7 @@ from typing import Tuple
 import torch
 from torch import Tensor
 
-from .actions import LEFT, RIGHT, SHIFT
+from .actions import SHIFT
 from .features import BELOW, TOKEN, FeatureSet
 
 
@@ -62,7 +62,8 @@ class State:
         # How many sentences take part in each step.
         n_steps = 2 * int(sentences.sizes[0]) if len(sentences.sizes) else 0
         steps = torch.arange(n_steps, device=device)
-        self.active = (2 * sentences.sizes[:, None] > steps).sum(0).tolist()
+        finished = torch.searchsorted(2 * sentences.sizes.flip(0), steps, right=True)
+        self.active = (len(sentences.sizes) - finished).tolist()
         capacity = 2 + width * sum(self.active)
         # Where the buffer ends, a sentence can't go on: what a configuration may do depends on one word alone then.
         self.may_start, self.may_continue = sentences.may_start.clone(), sentences.may_continue.clone()
@@ -145,6 +146,3 @@ class State:
         self.buffer = self.buffer + (kind == SHIFT)
         self._load(made[:, :-2])
         return made[:, -2], made[:, -1]
-
-
-__all__ = ["LEFT", "RIGHT", "SHIFT", "Sentences", "State"]

@@ -108,12 +108,44 @@ def test_categories_of_many_and_none():
     model = build_ngram_linear_v1(length=256)
     (counts,) = counters(model)
     counts.add(nlp.make_doc("a b"), {"x": 1.0, "y": 1.0})
-    counts.add(nlp.make_doc("c d"), {"x": 0.0, "y": 0.0})  # Not annotated.
+    counts.add(nlp.make_doc("c d"), {"x": 0.0, "y": 0.0})  # Of categories that exclude each other: not annotated.
     learn_ratios(counts, ["x", "y", "never"])
     ratios = model.get_param("ratios")
     assert ratios.shape == (256, 3)
     assert (ratios != 0).any(axis=1).sum() == 3
     assert np.isfinite(ratios).all()
+
+
+def test_what_is_not_annotated_is_not_negative():
+    """Where categories don't exclude each other, a document counts for those that it names, true or false."""
+    nlp = spacy.blank("en")
+    model = build_ngram_linear_v1(length=2**16, ngram_size=1)
+    (counts,) = counters(model, missing_values=True)
+    counts.add(nlp.make_doc("friend spam"), {"spam": 1.0})
+    for _ in range(3):
+        counts.add(nlp.make_doc("friend"), {"spam": 0.0})
+        counts.add(nlp.make_doc("friend"), {"other": 1.0})
+    learn_ratios(counts, ["spam", "other"])
+    model.initialize()
+    friend, spam = ones(model).predict([nlp.make_doc("friend"), nlp.make_doc("spam")])
+    assert friend[0] == pytest.approx(np.log(2 / 4), abs=1e-3)
+    assert friend[1] == pytest.approx(np.log(4 / 1), abs=1e-3)
+    assert spam[0] == pytest.approx(np.log(2 / 1), abs=1e-3)
+    assert spam[1] == 0
+
+
+def test_a_refused_initialization_leaves_the_classifier_as_it_was():
+    linear = {"@architectures": "spacy_fodl.NGramLinear.v1", "length": 4096}
+    nlp = spacy.blank("en")
+    model = {"@architectures": "spacy_fodl.RNNTextCat.v1", "width": 8, "linear_model": linear}
+    nlp.add_pipe("fodl_textcat", config={"model": {**model, "tok2vec": nlp_embedding()}})
+    examples = [Example.from_dict(doc, {"cats": cats}) for doc, cats in documents(nlp)]
+    nlp.initialize(lambda: examples)
+    before = nlp("a good film").cats
+    more = Example.from_dict(nlp.make_doc("well"), {"cats": {"pos": 0.0, "neg": 0.0, "third": 1.0}})
+    with pytest.raises(ValueError, match=r"F203.*third"):
+        nlp.get_pipe("fodl_textcat").initialize(lambda: [*examples, more], nlp=nlp)
+    assert spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes())("a good film").cats == before
 
 
 def test_another_component_says_what_is_missing():

@@ -134,6 +134,23 @@ def test_any_starts_are_kept(nlp, flags):
             assert bool(token.is_sent_start) == flag
 
 
+@settings(deadline=None, max_examples=50)
+@given(
+    words=st.lists(st.sampled_from(["Eat", "ham", ".", "\n", " "]), min_size=1, max_size=9),
+    flags=st.lists(st.sampled_from([True, False, None]), min_size=9, max_size=9),
+)
+def test_starts_on_white_space_are_kept_too(nlp, words, flags):
+    flags = [True, *flags[1 : len(words)]]
+    doc = nlp(Doc(nlp.vocab, words=words, sent_starts=flags))
+    for token, flag in zip(doc, flags):
+        if flag:
+            assert token.is_sent_start
+        elif token.is_space:
+            # White space starts no sentence that nobody asked for.
+            assert not token.is_sent_start
+    assert doc.has_annotation("DEP", require_complete=True)
+
+
 def test_starts_come_from_another_component():
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
@@ -252,6 +269,26 @@ def test_learns_from_partial_trees_and_other_tokens():
     assert tree(nlp(words_doc(nlp, *SENTENCES[1:3]))) == tree(gold_doc(nlp.vocab, SENTENCES[1:3]))
 
 
+@pytest.mark.parametrize(
+    "text, heads, missing",
+    [("eggs today she really likes", [4, 1, 4, 4, 4], 1), ("He said she likes green eggs", [1, 1, 3, 1, 4, 3], 4)],
+)
+def test_a_missing_head_leaves_the_arcs_over_it_alone(text, heads, missing):
+    nlp = spacy.blank("en")
+    deps = ["ROOT" if head == i else "dep" for i, head in enumerate(heads)]
+    deps[missing] = ""
+    gold = Doc(nlp.vocab, words=text.split(), heads=heads, deps=deps)
+    parser = nlp.add_pipe("fodl_parser")
+    parser.add_label("dep")
+    found = parser._batch([Example(Doc(nlp.vocab, words=text.split()), gold)]).gold
+    expected = [ROOT_HEAD if head == i else head for i, head in enumerate(heads)]
+    assert found.known.tolist() == [i != missing for i in range(len(heads))]
+    assert [head for i, head in enumerate(found.heads) if i != missing] == [
+        head for i, head in enumerate(expected) if i != missing
+    ]
+    assert found.starts.tolist() == [i == 0 for i in range(len(heads))]
+
+
 def test_examples_without_trees_teach_nothing(nlp):
     example = Example(words_doc(nlp, *SENTENCES), words_doc(nlp, *SENTENCES))
     loss, gradient = nlp.get_pipe("fodl_parser").get_loss([example])
@@ -303,13 +340,23 @@ def test_unknown_labels_are_refused(nlp):
         nlp.get_pipe("fodl_parser").get_loss(example)
 
 
+def test_a_root_label_on_a_word_with_a_head_is_refused():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_parser")
+    with pytest.raises(ValueError, match=r"F211.*ham"):
+        nlp.initialize(lambda: examples_of(nlp, [("Eat ham", [0, 0], ["ROOT", "ROOT"])]))
+
+
 def test_labels_can_be_given():
     nlp = spacy.blank("en")
     parser = nlp.add_pipe("fodl_parser")
     parser.add_label("obj")
     parser.initialize(lambda: examples_of(nlp, SENTENCES), labels=["ROOT", "nsubj", "obj", "rare"])
     assert parser.label_data == ("obj", "nsubj", "rare")
-    for labels in ("nsubj", [3], [""]):
+    parser = spacy.blank("en").add_pipe("fodl_parser")
+    parser.initialize(lambda: examples_of(nlp, SENTENCES), labels=["nsubj||ccomp"])
+    assert parser.label_data == ("nsubj||ccomp", "nsubj")
+    for labels in ("nsubj", [3], [""], 5):
         with pytest.raises(ValueError, match="F202"):
             spacy.blank("en").add_pipe("fodl_parser").initialize(lambda: examples_of(nlp, SENTENCES), labels=labels)
 
@@ -332,6 +379,19 @@ def test_roots_alone():
     nlp = trained([("Yes", [0], ["ROOT"]), ("No", [0], ["ROOT"])])
     assert nlp.get_pipe("fodl_parser").label_data == ("dep",)
     assert [t.dep_ for t in nlp("Yes No")] == ["ROOT", "ROOT"]
+
+
+def test_the_number_of_actions_can_be_given():
+    n_labels = len({dep for _, _, deps in SENTENCES for dep in deps}) - 1
+    for n, error in ((2 + 2 * n_labels, None), (13, r"F207.*13")):
+        nlp = spacy.blank("en")
+        nlp.add_pipe("fodl_parser", config={"model": {**DEFAULT_MODEL, "nO": n}})
+        examples = examples_of(nlp, SENTENCES)
+        if error is None:
+            nlp.update(examples, sgd=nlp.initialize(lambda examples=examples: examples))
+        else:
+            with pytest.raises(ValueError, match=error):
+                nlp.initialize(lambda examples=examples: examples)
 
 
 def test_settings_out_of_range():

@@ -1,3 +1,4 @@
+import copy
 from functools import partial
 
 import pytest
@@ -150,6 +151,28 @@ def test_no_tensor_without_device():
     places = torch.arange(table.shape[1])
     with DeviceRequired():
         greedy(sentences, features, lambda rows: table[rows, places].sum(1))
+
+
+@pytest.mark.parametrize("name", FEATURE_SETS)
+def test_hypotheses_of_a_sentence_share_their_past(name):
+    """Two a sentence; after some steps the first is given up for a copy of the second, and both go on apart."""
+    features, n = FEATURE_SETS[name], 6
+    state = State(sentences_of([n]), features, width=2)
+    naive = [Naive(n), Naive(n)]
+    draw = torch.Generator().manual_seed(1)
+    for step in range(2 * n):
+        if step == 5:
+            state.select(torch.tensor([1, 1]))
+            naive[0] = copy.deepcopy(naive[1])
+        kinds = []
+        for one in naive:
+            possible = [kind for kind, is_possible in enumerate(one.valid()) if is_possible]
+            kinds.append(possible[int(torch.randint(len(possible), (1,), generator=draw))])
+        labels = torch.randint(N_LABELS, (2,), generator=draw)
+        for one, kind, label in zip(naive, kinds, labels.tolist()):
+            one.apply(kind, label)
+        state.apply(torch.tensor(kinds), labels)
+        assert state.feature_rows().tolist() == [naive_rows(one, features, n) for one in naive]
 
 
 def test_no_sentences():
