@@ -70,6 +70,8 @@ def spacy_encoder() -> Settings:
     tok2vec = mine["components"]["fodl_parser"]["model"]["tok2vec"]
     config["components"]["tok2vec"]["model"] = tok2vec
     width = tok2vec["encode"]["width"]
+    # What the word embeddings of this package need in a component of spaCy's.
+    config["initialize"]["before_init"] = {"@callbacks": "spacy_fodl.count_words.v1", "corpus": "${corpora.train}"}
     config["components"]["parser"]["model"]["tok2vec"]["width"] = width
     config["training"]["dropout"] = mine["training"]["dropout"]
     # But for the clipping: what our layers do by themselves, spaCy's leave to the optimizer.
@@ -85,7 +87,7 @@ class System(NamedTuple):
 
 
 SYSTEMS: Dict[str, System] = {
-    "fodl": System("`fodl_parser`, `configs/parser.cfg`", lambda: ours("parser.cfg"), 3000, 1500),
+    "fodl": System("`fodl_parser`, `configs/parser.cfg`", lambda: ours("parser.cfg"), 2000, 1500),
     "fast": System("`fodl_parser`, `configs/parser_fast.cfg`", lambda: ours("parser_fast.cfg"), 6000, 1000),
     "syntaxnet": System(
         "`fodl_tagger` and `fodl_parser`, `configs/parser_syntaxnet.cfg`",
@@ -94,7 +96,7 @@ SYSTEMS: Dict[str, System] = {
         1000,
     ),
     "spacy": System("spaCy's `parser`, the model that `init config` writes", spacy_parser, 6000, 1000),
-    "spacy_encoder": System("spaCy's `parser` on the encoder of `configs/parser.cfg`", spacy_encoder, 3000, 1500),
+    "spacy_encoder": System("spaCy's `parser` on the encoder of `configs/parser.cfg`", spacy_encoder, 2000, 1500),
 }
 
 
