@@ -101,24 +101,29 @@ SYSTEMS: Dict[str, System] = {
 
 
 def run(options: Options) -> None:
-    for name in DATA:
-        checked(options.data, name)
+    paths = {split: str(checked(options.data, name)) for split, name in zip(SPLITS, DATA)}
     sums = checksums(options.data, DATA)
     known = [f"{system}_{name}" for system in SYSTEMS for name in INPUTS]
     wanted = chosen(options, [*known, "speed"])
-    jobs = {name: trainings(name, options) for name in wanted if name != "speed"}
+    jobs = {name: trainings(name, paths, options) for name in wanted if name != "speed"}
     for name, runs in run_jobs(jobs, options.at_once):
         system, _, given = name.rpartition("_")
         description = f"{SYSTEMS[system].description}; {INPUTS[given].description}"
         print(write_result(TASK, name, description, sums, runs, options), flush=True)
     if "speed" in wanted:
         rounds = 2 if options.quick else ROUNDS
-        job = {"module": __name__, "function": "compare_speed", "data": str(options.data), "rounds": rounds}
+        job = {
+            "module": __name__,
+            "function": "compare_speed",
+            "paths": paths,
+            "rounds": rounds,
+            "warm_up": 2 if options.quick else 100,
+        }
         description = "`configs/parser_fast.cfg` against spaCy's `parser`"
         print(write_result(TASK, "speed", description, sums, run_job(job)["rounds"], options), flush=True)
 
 
-def trainings(name: str, options: Options) -> List[Dict[str, Any]]:
+def trainings(name: str, paths: Dict[str, str], options: Options) -> List[Dict[str, Any]]:
     system, _, given = name.rpartition("_")
     return [
         {
@@ -126,7 +131,7 @@ def trainings(name: str, options: Options) -> List[Dict[str, Any]]:
             "function": "train_parser",
             "system": system,
             "given": given,
-            "data": str(options.data),
+            "paths": paths,
             "seed": seed,
             "steps": 20 if options.quick else SYSTEMS[system].steps,
             "limit": 30 if options.quick else 0,
@@ -135,10 +140,9 @@ def trainings(name: str, options: Options) -> List[Dict[str, Any]]:
     ]
 
 
-def corpus(data: str, split: str, given: str, limit: int = 0) -> Settings:
-    """The block of a config that reads a split."""
+def corpus(path: str, given: str, limit: int = 0) -> Settings:
+    """The block of a config that reads a treebank."""
     n_sents, sent_starts, from_text = INPUTS[given][1:]
-    path = str(checked(Path(data), f"ud_english_ewt/en_ewt-ud-{split}.conllu"))
     block = {"@readers": "spacy_fodl.ConlluCorpus.v1", "path": path, "n_sents": n_sents, "limit": limit}
     if from_text:
         return {"@readers": "spacy_fodl_benchmarks.AsText.v1", "corpus": {**block, "sent_starts": False}}
@@ -156,7 +160,7 @@ def make_as_text(corpus: Callable[[Language], Iterable[Example]]) -> Callable[[L
     return read
 
 
-def train_parser(system: str, given: str, data: str, seed: int, steps: int, limit: int) -> Dict[str, Any]:
+def train_parser(system: str, given: str, paths: Dict[str, str], seed: int, steps: int, limit: int) -> Dict[str, Any]:
     """The job of one system, kind of input and seed: train, keep the model that is best on the development set, and
     score it once on the test set.
 
@@ -166,7 +170,7 @@ def train_parser(system: str, given: str, data: str, seed: int, steps: int, limi
     torch.set_num_threads(1)
     config = SYSTEMS[system].config()
     for split in ("train", "dev"):
-        config["corpora"][split] = corpus(data, split, given, limit)
+        config["corpora"][split] = corpus(paths[split], given, limit)
     config["system"]["seed"] = seed
     config["training"].update({"max_steps": steps, "max_epochs": 0, "patience": 0, "eval_frequency": EVAL_STEPS})
     config["training"]["batcher"]["size"] = SYSTEMS[system].batch_words
@@ -180,7 +184,7 @@ def train_parser(system: str, given: str, data: str, seed: int, steps: int, limi
         size = sum(file.stat().st_size for file in (Path(folder) / "model-best").rglob("model"))
     figures: Dict[str, Any] = {"seed": seed, "steps": steps}
     for split in ("dev", "test"):
-        reader = registry.resolve({"reader": corpus(data, split, given, limit)})["reader"]
+        reader = registry.resolve({"reader": corpus(paths[split], given, limit)})["reader"]
         examples = list(reader(best))
         cpu = time.process_time()
         for _ in best.pipe(example.predicted for example in examples):
@@ -223,7 +227,7 @@ def on_same_tok2vec() -> Settings:
     return config
 
 
-def compare_speed(data: str, rounds: int, warm_up: int = 100) -> Dict[str, Any]:
+def compare_speed(paths: Dict[str, str], rounds: int, warm_up: int) -> Dict[str, Any]:
     """The job of comparing words per second with spaCy's parser on the same tok2vec, in turn: each round trains both on
     the same batches, and parses the same documents with both, decoding (all that the parser does after the tok2vec,
     annotations included) timed by itself too. Times are the processor's. Both are trained a little first, since what
@@ -232,10 +236,9 @@ def compare_speed(data: str, rounds: int, warm_up: int = 100) -> Dict[str, Any]:
     pipelines: Dict[str, Language] = {}
     for name, config in (("fodl", listening()), ("spacy", on_same_tok2vec())):
         for split in ("train", "dev"):
-            config["corpora"][split] = corpus(data, split, "gold", 2000)
+            config["corpora"][split] = corpus(paths[split], "gold", 2000)
         pipelines[name] = init_nlp(Config(config))
-    source = str(checked(Path(data), DATA[0]))
-    examples = {name: list(make_conllu_corpus_v1(source, limit=2000)(nlp)) for name, nlp in pipelines.items()}
+    examples = {name: list(make_conllu_corpus_v1(paths["train"], limit=2000)(nlp)) for name, nlp in pipelines.items()}
     for name, nlp in pipelines.items():
         optimizer = nlp.resume_training()
         batches = list(minibatch_by_words(examples[name], size=1000))

@@ -88,6 +88,56 @@ def textcat_accuracy() -> str:
     return table(["system", "test accuracy, %", "training, min", "prediction, reviews/s"], rows)
 
 
+def textcat_bridge() -> str:
+    results = load("textcat")
+    rows = []
+    if "bridge" in results:
+        speeds = [median(results["bridge"], f"{who}_words_per_second") for who in ("thinc", "bare")]
+        title = "training step of a bidirectional LSTM in Thinc, and of torch's own in a bare padded loop, words/s"
+        ratio = median(results["bridge"], "ratio")
+        rows.append([title, *(f"{speed:,.0f}" for speed in speeds), f"{ratio:.2f}"])
+    return table(["median of the rounds", "spacy-fodl", "peer", "ratio"], rows)
+
+
+def parser_accuracy() -> str:
+    results = load("parser")
+    rows = []
+    for given in ("gold", "joint", "raw"):
+        for system in ("fodl", "fast", "syntaxnet", "spacy", "spacy_encoder"):
+            result = results.get(f"{system}_{given}")
+            if result:
+                mean = result["mean"]
+                figures = [percent(mean, f"test_{key}") for key in ("uas_acc", "las_acc", "las_acc_without_punct")]
+                found = "" if given == "gold" else percent(mean, "test_sents_acc")
+                rows.append([result["description"], *figures, found, f"{mean['test_words_per_second']:,.0f}"])
+    return table(
+        ["parser, and what it is given", "UAS", "LAS", "LAS without punctuation", "sentences F", "words/s"], rows
+    )
+
+
+def parser_speed() -> str:
+    results = load("parser")
+    rows = []
+    titles = {
+        "words_per_second": "parsing, words/s",
+        "decoding_words_per_second": "decoding alone, words/s",
+        "train_words_per_second": "training, words/s",
+    }
+    for what, title in titles.items() if "speed" in results else ():
+        speeds = [median(results["speed"], f"{who}_{what}") for who in ("fodl", "spacy")]
+        ratio = median(results["speed"], f"{what}_ratio")
+        rows.append([title, *(f"{speed:,.0f}" for speed in speeds), f"{ratio:.2f}"])
+    return table(["median of the rounds", "spacy-fodl", "peer", "ratio"], rows)
+
+
+def parser_setting() -> str:
+    """On what the figures of the parsers were measured."""
+    results = list(load("parser").values())
+    if not results:
+        return "Not measured yet."
+    return f"One run, or means over seeds ± standard deviation; times of the processor; {measured_on(results)}."
+
+
 def tagger_setting() -> str:
     """On what the figures of the tagger were measured."""
     results = load("tagger")
@@ -166,6 +216,10 @@ TABLES: Dict[str, Callable[[], str]] = {
     "memory-setting": memory_setting,
     "textcat-accuracy": textcat_accuracy,
     "textcat-setting": textcat_setting,
+    "textcat-bridge": textcat_bridge,
+    "parser-accuracy": parser_accuracy,
+    "parser-speed": parser_speed,
+    "parser-setting": parser_setting,
 }
 
 

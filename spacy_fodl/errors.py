@@ -167,7 +167,7 @@ class Errors(metaclass=ErrorsWithCodes):
         "directions {directions}."
     )
     F504 = "A document without tokens has no states to look into. Pass one with at least one token."
-    F505 = "Drawing needs matplotlib. Install the extra: pip install 'spacy-fodl[viz]'"
+    F505 = "Drawing needs matplotlib. Install the extra: pip install 'spacy-fodl[viz]', or in a checkout '.[viz]'"
     F506 = "{cells} can't be compared: expected are names out of {known}, with commas between them, each once."
     F507 = "--model and --text belong together: the text is what the trained encoder reads."
     F508 = "No component of {model} holds a recurrent encoder. Its components: {pipes}."

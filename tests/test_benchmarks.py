@@ -19,7 +19,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config
 from typer.testing import CliRunner
 
-from benchmarks import data, harness, imdb, memory, report, tagger, textcat, training
+from benchmarks import data, harness, imdb, memory, parser, report, tagger, textcat, training
 from benchmarks.__main__ import app
 from spacy_fodl.training.parallel import TARGET
 
@@ -268,6 +268,25 @@ def test_the_tagger_task_from_corpus_to_tables(options, tmp_path):
     assert "old" not in shown
     assert "configs/tagger.cfg" in shown
     assert report.rendered(shown) == shown
+
+
+@pytest.mark.slow
+def test_the_parser_task_from_treebank_to_tables(options, corpora, tmp_path, monkeypatch):
+    for name in parser.DATA:
+        text = (harness.ROOT / "spacy_fodl" / "starter" / "treebank" / name.split("-")[-1]).read_text(encoding="utf8")
+        put(corpora, name, text, monkeypatch)
+    parser.run(replace(options, systems=["fast_gold", "spacy_raw", "speed"]))
+    folder = tmp_path / "work" / "quick" / "parser"
+    (run,) = json.loads((folder / "fast_gold.json").read_text())["runs"]
+    assert 0 < run["test_las_acc"] <= run["test_uas_acc"] <= 1
+    assert run["test_sents_acc"] == 1
+    (raw,) = json.loads((folder / "spacy_raw.json").read_text())["runs"]
+    assert raw["test_sents_acc"] < 1
+    speed = json.loads((folder / "speed.json").read_text())["mean"]
+    assert speed["decoding_words_per_second_ratio"] > 0
+    folder.parent.rename(tmp_path / "results")
+    shown = report.rendered("<!-- parser-accuracy -->\n<!-- end -->\n<!-- parser-speed -->\n<!-- end -->\n")
+    assert len(shown.splitlines()) == 4 + 2 + 2 + 2 + 3
 
 
 @pytest.mark.slow
