@@ -40,11 +40,8 @@ def from_lines(path: Union[str, Path], labels: List[str]) -> Iterator[Tuple[str,
         if len(rest) != 2:
             raise wrong_line(path, number, "expected label, id and text, separated by tabs")
         if label not in labels:
-            raise wrong_line(
-                path,
-                number,
-                f"its label '{label}' is none of {', '.join(labels)}; name all labels, on the command line with --label",
-            )
+            reason = f"its label '{label}' is none of {', '.join(labels)}: name all labels (--label in the command)"
+            raise wrong_line(path, number, reason)
         yield label, rest[1]
 
 
