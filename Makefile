@@ -9,8 +9,9 @@ BIN := $(VENV)/bin
 quickstart: $(VENV)/installed
 	$(BIN)/python -m spacy project run quickstart --force
 
+# Two processes, each with whole files of tests: some files train a pipeline that all their tests use.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check

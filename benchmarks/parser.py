@@ -4,7 +4,7 @@ import io
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, cast
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Union, cast
 
 import spacy
 import torch
@@ -23,13 +23,14 @@ from thinc.api import Config
 from spacy_fodl.training.conllu import make_conllu_corpus_v1
 
 from .data import checked, checksums
-from .harness import ROOT, Options, chosen, run_job, run_jobs, write_result
+from .harness import ROOT, Options, chosen, peak_memory, run_job, run_jobs, write_result
 
 TASK = "parser"
 SPLITS = ["train", "dev", "test"]
 DATA = [f"ud_english_ewt/en_ewt-ud-{split}.conllu" for split in SPLITS]
 EVAL_STEPS = 400
 ROUNDS = 7
+LENGTHS = [100, 1000, 10000, 50000]
 # Sentences a document where the parser has to find them.
 N_SENTS = 10
 
@@ -104,8 +105,8 @@ def run(options: Options) -> None:
     paths = {split: str(checked(options.data, name)) for split, name in zip(SPLITS, DATA)}
     sums = checksums(options.data, DATA)
     known = [f"{system}_{name}" for system in SYSTEMS for name in INPUTS]
-    wanted = chosen(options, [*known, "speed"])
-    jobs = {name: trainings(name, paths, options) for name in wanted if name != "speed"}
+    wanted = chosen(options, [*known, "speed", "long"])
+    jobs = {name: trainings(name, paths, options) for name in wanted if name not in ("speed", "long")}
     for name, runs in run_jobs(jobs, options.at_once):
         system, _, given = name.rpartition("_")
         description = f"{SYSTEMS[system].description}; {INPUTS[given].description}"
@@ -121,6 +122,12 @@ def run(options: Options) -> None:
         }
         description = "`configs/parser_fast.cfg` against spaCy's `parser`"
         print(write_result(TASK, "speed", description, sums, run_job(job)["rounds"], options), flush=True)
+
+    if "long" in wanted:
+        lengths, warm_up = ([20, 200], 2) if options.quick else (LENGTHS, 100)
+        job = {"module": __name__, "function": "measure_long", "paths": paths, "lengths": lengths, "warm_up": warm_up}
+        description = "single documents, `configs/parser_fast.cfg`"
+        print(write_result(TASK, "long", description, sums, [run_job(job)], options), flush=True)
 
 
 def trainings(name: str, paths: Dict[str, str], options: Options) -> List[Dict[str, Any]]:
@@ -256,6 +263,40 @@ def compare_speed(paths: Dict[str, str], rounds: int, warm_up: int) -> Dict[str,
             figure[f"{what}_ratio"] = figure[f"fodl_{what}"] / figure[f"spacy_{what}"]
         figures.append(figure)
     return {"rounds": figures}
+
+
+def measure_long(paths: Dict[str, str], lengths: List[int], warm_up: int) -> Dict[str, Any]:
+    """The job of parsing single documents of growing length, with and without their sentence starts, after a short
+    training.
+
+    RETURNS (Dict[str, Any]): Words per second of processor time, and peak memory of the process so far in MiB, by
+        length.
+    """
+    torch.set_num_threads(1)
+    config = ours("parser_fast.cfg")
+    for split in ("train", "dev"):
+        config["corpora"][split] = corpus(paths[split], "joint", 200)
+    nlp = init_nlp(Config(config))
+    examples = list(make_conllu_corpus_v1(paths["train"], n_sents=N_SENTS, sent_starts=False, limit=200)(nlp))
+    batches = list(minibatch_by_words(examples, size=1000))
+    optimizer = nlp.resume_training()
+    for step in range(warm_up):
+        nlp.update(batches[step % len(batches)], sgd=optimizer, drop=0.1)
+    words: List[str] = []
+    starts: List[Union[bool, int, None]] = []
+    for example in make_conllu_corpus_v1(paths["train"])(nlp):
+        words += [token.text for token in example.reference]
+        starts += [True, *[False] * (len(example.reference) - 1)]
+    figures: Dict[str, Any] = {}
+    for given in ("known", "open"):
+        for length in lengths:
+            known = starts[:length] if given == "known" else None
+            doc = Doc(nlp.vocab, words=words[:length], sent_starts=known)
+            start = time.process_time()
+            nlp(doc)
+            figures[f"{given}_{length}_words_per_second"] = length / (time.process_time() - start)
+            figures[f"{given}_{length}_mib"] = peak_memory()
+    return figures
 
 
 def fresh(examples: List[Example]) -> List[Doc]:

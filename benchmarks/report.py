@@ -130,6 +130,20 @@ def parser_speed() -> str:
     return table(["median of the rounds", "spacy-fodl", "peer", "ratio"], rows)
 
 
+def parser_long() -> str:
+    """Single documents: a column a length."""
+    results = load("parser")
+    if "long" not in results:
+        return table(["words in a document"], [])
+    mean = results["long"]["mean"]
+    lengths = sorted({int(key.split("_")[1]) for key in mean if key.startswith("known_")})
+    rows = []
+    for given, title in (("known", "sentence starts set"), ("open", "sentences to be found")):
+        rows.append([f"{title}, words/s", *(f"{mean[f'{given}_{n}_words_per_second']:,.0f}" for n in lengths)])
+        rows.append([f"{title}, peak memory, MiB", *(f"{mean[f'{given}_{n}_mib']:,.0f}" for n in lengths)])
+    return table(["words in a document", *(f"{n:,}" for n in lengths)], rows)
+
+
 def parser_setting() -> str:
     """On what the figures of the parsers were measured."""
     results = list(load("parser").values())
@@ -219,6 +233,7 @@ TABLES: Dict[str, Callable[[], str]] = {
     "textcat-bridge": textcat_bridge,
     "parser-accuracy": parser_accuracy,
     "parser-speed": parser_speed,
+    "parser-long": parser_long,
     "parser-setting": parser_setting,
 }
 
