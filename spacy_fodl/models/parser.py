@@ -19,7 +19,7 @@ from ..modules.transition import TransitionScorer
 from ..transition.actions import LEFT, ROOT_HEAD
 from ..transition.features import FEATURE_SETS, FeatureSet
 from ..transition.oracle import Configurations, gold_configurations
-from ..transition.search import NEVER, Trees, greedy
+from ..transition.search import NEVER, search
 from ..transition.state import Sentences
 
 # Words that are parsed together when predicting: bounds the memory, and the table of features stays close to the core.
@@ -102,8 +102,8 @@ def build_transition_parser_v1(
     dropout (Optional[float]): Rate on the token vectors and the hidden layer; None to follow [training] dropout.
     grad_clip (float): Bound on the global norm of the torch layer's gradients; 0 for none.
     nO (Optional[int]): Number of actions; None to infer it from the labels.
-    RETURNS (Model): The model. It takes documents and gives Trees over their words; in training it takes a Batch and
-        gives the loss.
+    RETURNS (Model): The model. It takes documents and gives heads and labels of their words; in training it takes a
+        Batch and gives the loss.
     RAISES (ValueError): If a number is out of its range.
     """
     check("hidden", hidden, hidden > 0, "positive")
@@ -175,22 +175,23 @@ def scorer_inputs(model: Model, X: Any, is_train: bool) -> Tuple[ArgsKwargs, Cal
 
 @dataclass
 class Prediction:
-    """Parses the words of a batch with the scorer that it is called with."""
+    """Parses the words of a batch with the scorer that it is called with: finds the head of each word, ROOT_HEAD for
+    roots, and its label, 0 for roots. *Shape:* (words,)"""
 
     words: Words
     features: FeatureSet
 
-    def __call__(self, scorer: TransitionScorer, tokens: Tensor, dropout: float) -> Trees:
+    def __call__(self, scorer: TransitionScorer, tokens: Tensor, dropout: float) -> Tuple[Tensor, Tensor]:
         n_words, device = len(self.words.tokens), tokens.device
         places = torch.from_numpy(self.words.tokens).to(device)
         starts = torch.from_numpy(self.words.starts).to(device)
         heads, labels = torch.zeros((2, n_words), dtype=torch.long, device=device)
         for words, sentences in known_sentences(starts):
             score = partial(scorer.score, scorer.table(tokens[places[words]]))
-            found = greedy(sentences, self.features, score)
-            heads[words] = torch.where(found.heads == ROOT_HEAD, ROOT_HEAD, words[found.heads])
-            labels[words] = found.labels
-        return Trees(heads, labels)
+            found = search(sentences, self.features, score)
+            heads[words] = torch.where(found.heads[0] == ROOT_HEAD, ROOT_HEAD, words[found.heads[0]])
+            labels[words] = found.labels[0]
+        return heads, labels
 
 
 @dataclass

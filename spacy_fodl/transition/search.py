@@ -1,12 +1,12 @@
-"""Finding derivations, for all sentences in lockstep."""
+"""Finding derivations, for all sentences in lockstep: the best action at each step, or a beam of hypotheses."""
 
-from typing import Callable, NamedTuple, Tuple
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .actions import LEFT, ROOT_HEAD, n_labels
+from .actions import KINDS, LEFT, ROOT_HEAD, n_labels
 from .features import FeatureSet
 from .state import Sentences, State
 
@@ -15,47 +15,126 @@ NEVER = float("-inf")
 
 
 class Trees(NamedTuple):
-    """What a search found."""
+    """What a search found: the best trees of each sentence, the best first."""
 
     heads: Tensor
-    """The head of each word, ROOT_HEAD for roots. *Shape:* (words,)"""
+    """The head of each word, ROOT_HEAD for roots. *Shape:* (width, words)"""
     labels: Tensor
-    """Its label; 0 for roots. *Shape:* (words,)"""
+    """Its label; 0 for roots. *Shape:* (width, words)"""
+    scores: Tensor
+    """The sum of the scores of the actions, -inf where a sentence has fewer derivations than the beam is wide; at a
+    width of 1 nothing is summed up. *Shape:* (width, sentences)"""
 
 
-def greedy(sentences: Sentences, features: FeatureSet, score: Score) -> Trees:
-    """Take the best possible action at each step.
+def search(sentences: Sentences, features: FeatureSet, score: Score, width: int = 1, normalized: bool = True) -> Trees:
+    """Find the derivations with the highest sums of scores that a beam comes across: at each step it goes on with the
+    `width` best of each sentence. All derivations of a sentence have as many actions, so they compete at each step as
+    they are. A width of 1 takes the best possible action at each step.
 
     sentences (Sentences): What to parse.
     features (FeatureSet): What the scores look at.
     score (Score): From the rows of State.feature_rows to a score for each action. *Shape:* (configurations, features)
         → (configurations, actions)
+    width (int): Hypotheses a sentence.
+    normalized (bool): Whether to add up log-probabilities among the possible actions, or the scores as they are.
     RETURNS (Trees): The trees.
     """
-    state = State(sentences, features)
-    dependents, heads, labels = [], [], []
+    state = State(sentences, features, width)
+    n_sentences, device = len(sentences.sizes), sentences.sizes.device
+    totals = torch.full((n_sentences, width), NEVER, device=device)
+    totals[:, 0] = 0
+    finished: List[Tensor] = []
+    steps: List[Tuple[Optional[Tensor], Tensor, Tensor, Tensor]] = []
     for n in state.active:
+        if n < len(totals):
+            finished.append(totals[n:])
+            totals = totals[:n]
         state.keep(n)
-        best, its_label = best_of_each_kind(score(state.feature_rows()))
-        kind = best.masked_fill_(~state.valid(), NEVER).argmax(1)
-        label = its_label.gather(1, kind[:, None])[:, 0]
-        dependent, head = state.apply(kind, label)
-        dependents.append(dependent)
-        heads.append(head)
-        labels.append(label)
-    found = torch.zeros((2, sentences.n_words + 2), dtype=torch.long, device=sentences.first.device)
-    if heads:
-        head = torch.cat(heads)
-        head = torch.where(head == sentences.root, ROOT_HEAD, head)
-        found[:, torch.cat(dependents)] = torch.stack([head, torch.cat(labels)])
-    return Trees(*found[:, : sentences.n_words])
+        scores = score(state.feature_rows())
+        valid = state.valid()
+        if normalized and width > 1:
+            scores = log_probabilities(scores, valid)
+        values, kinds, labels = best_of_each_kind(scores, valid, width)
+        if width == 1:
+            came_from, choice = None, values.argmax(1, keepdim=True)
+        else:
+            sums = (totals.view(-1, 1) + values).view(n, -1)
+            totals, place = sums.topk(width, dim=1)
+            # A hypothesis that is none yet doubles the best one: what it does has to be possible.
+            place = torch.where(totals == NEVER, place[:, :1], place)
+            came_from = torch.div(place, values.shape[1], rounding_mode="floor")
+            rows = (came_from + torch.arange(n, device=device)[:, None] * width).flatten()
+            choice = (place % values.shape[1]).view(-1, 1)
+            state.select(rows)
+            labels = labels[rows]
+        kind = kinds[choice[:, 0]]
+        label = labels.gather(1, choice)[:, 0]
+        steps.append((came_from, *state.apply(kind, label), label))
+    finished.append(totals)
+    return Trees(*traced(sentences, steps, width), torch.cat(finished[::-1]).T)
 
 
-def best_of_each_kind(scores: Tensor) -> Tuple[Tensor, Tensor]:
-    """The best score of each kind of action, and its label.
+def log_probabilities(scores: Tensor, valid: Tensor) -> Tensor:
+    """
+    scores (Tensor): *Shape:* (configurations, actions)
+    valid (Tensor): Which kinds of action are possible. *Shape:* (configurations, KINDS)
+    RETURNS (Tensor): Log-probabilities among the possible actions, -inf for the others. *Shape:* (configurations,
+        actions)
+    """
+    n = n_labels(scores.shape[1])
+    sizes = torch.tensor([1, 1, n, n], device=scores.device)
+    possible = valid.repeat_interleave(sizes, dim=1, output_size=scores.shape[1])
+    return scores.masked_fill(~possible, NEVER).log_softmax(1)
+
+
+def best_of_each_kind(scores: Tensor, valid: Tensor, width: int) -> Tuple[Tensor, Tensor, Tensor]:
+    """The actions that may be among the `width` best ones.
 
     scores (Tensor): *Shape:* (configurations, actions)
-    RETURNS (Tuple[Tensor, Tensor]): Scores and labels. *Shape:* (configurations, KINDS)
+    valid (Tensor): Which kinds of action are possible. *Shape:* (configurations, KINDS)
+    width (int): How many are looked for.
+    RETURNS (Tuple[Tensor, Tensor, Tensor]): Their scores, -inf for what is impossible, *shape* (configurations,
+        candidates); their kinds, *shape* (candidates,); and their labels, *shape* (configurations, candidates).
     """
-    best, labels = scores[:, LEFT:].unflatten(1, (2, n_labels(scores.shape[1]))).max(2)
-    return torch.cat([scores[:, :LEFT], best], dim=1), F.pad(labels, (LEFT, 0))
+    n = n_labels(scores.shape[1])
+    by_side = scores[:, LEFT:].unflatten(1, (2, n))
+    each = min(width, n)
+    if each == 1:
+        best, labels = by_side.max(2, keepdim=True)
+    else:
+        best, labels = by_side.topk(each, dim=2)
+    best = best.masked_fill(~valid[:, LEFT:, None], NEVER).flatten(1)
+    first = scores[:, :LEFT].masked_fill(~valid[:, :LEFT], NEVER)
+    kinds = torch.arange(KINDS, device=scores.device)
+    kinds = torch.cat([kinds[:LEFT], kinds[LEFT:].repeat_interleave(each)])
+    return torch.cat([first, best], dim=1), kinds, F.pad(labels.flatten(1), (LEFT, 0))
+
+
+def traced(
+    sentences: Sentences, steps: List[Tuple[Optional[Tensor], Tensor, Tensor, Tensor]], width: int
+) -> Tuple[Tensor, Tensor]:
+    """Follow the hypotheses back to their beginnings and collect their arcs.
+
+    sentences (Sentences): What was parsed.
+    steps (List[Tuple[Optional[Tensor], Tensor, Tensor, Tensor]]): For each step which hypothesis each came from,
+        *shape* (sentences, width), and the dependent, the head and the label of its new arc, *shape* (sentences * width,).
+    width (int): Hypotheses a sentence.
+    RETURNS (Tuple[Tensor, Tensor]): Heads and labels. *Shape:* (width, words)
+    """
+    device = sentences.first.device
+    found = torch.zeros((2, width, sentences.n_words + 2), dtype=torch.long, device=device)
+    if width == 1 and steps:
+        dependent, head, label = (torch.cat(column) for column in list(zip(*steps))[1:])
+        found[:, 0, dependent] = torch.stack([head, label])
+    elif steps:
+        hypotheses = torch.arange(width, device=device)
+        place = hypotheses.expand(len(sentences.sizes), width).clone()
+        for came_from, *arc in reversed(steps):
+            assert came_from is not None
+            n = len(came_from)
+            rows = (torch.arange(n, device=device)[:, None] * width + place[:n]).flatten()
+            dependent, head, label = (column[rows] for column in arc)
+            found[:, hypotheses.repeat(n), dependent] = torch.stack([head, label])
+            place[:n] = came_from.gather(1, place[:n])
+    heads, labels = found[:, :, : sentences.n_words]
+    return torch.where(heads == sentences.root, ROOT_HEAD, heads), labels

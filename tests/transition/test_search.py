@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from spacy_fodl.transition.actions import KINDS, LEFT, RIGHT, SHIFT, n_actions
 from spacy_fodl.transition.features import FEATURE_SETS
-from spacy_fodl.transition.search import greedy
+from spacy_fodl.transition.search import search
 from spacy_fodl.transition.state import Sentences, State
 
 from ..util import DeviceRequired
@@ -104,22 +104,24 @@ def crosses(heads, i):
 
 
 @pytest.mark.parametrize("name", FEATURE_SETS)
-def test_the_batch_equals_one_by_one(name):
+@pytest.mark.parametrize("width, normalized", [(1, True), (4, True), (4, False), (50, True)])
+def test_the_batch_equals_one_by_one(name, width, normalized):
     features = FEATURE_SETS[name]
     together = sentences_of(LENGTHS)
     score = scorer(features, together.n_words)
-    found = greedy(together, features, score)
+    found = search(together, features, score, width, normalized)
     first = 0
-    for n in LENGTHS:
+    for i, n in enumerate(LENGTHS):
         part = sentences_of([n])
         shift = torch.arange(n + 2) + first
         shift[n:] = torch.tensor([together.root, together.nothing])
 
         alone_score = partial(renumbered, score=score, words=shift, n_tokens=features.n_tokens)
-        alone = greedy(part, features, alone_score)
+        alone = search(part, features, alone_score, width, normalized)
         heads = torch.where(alone.heads < 0, alone.heads, alone.heads + first)
-        assert torch.equal(found.heads[first : first + n], heads)
-        assert torch.equal(found.labels[first : first + n], alone.labels)
+        assert torch.equal(found.heads[:, first : first + n], heads)
+        assert torch.equal(found.labels[:, first : first + n], alone.labels)
+        torch.testing.assert_close(found.scores[:, i : i + 1], alone.scores)
         first += n
 
 
@@ -135,9 +137,9 @@ def test_greedy_takes_the_best_possible_action(name):
         columns = [(scores[c], c) for c in range(n_actions(N_LABELS)) if valid[kind_of(c)]]
         best = max(columns)[1]
         naive.apply(kind_of(best), (best - 2) % N_LABELS if best >= 2 else 0)
-    found = greedy(sentences_of([n]), features, score)
-    assert found.heads.tolist() == naive.heads
-    assert found.labels.tolist() == naive.labels
+    found = search(sentences_of([n]), features, score)
+    assert found.heads.tolist() == [naive.heads]
+    assert found.labels.tolist() == [naive.labels]
 
 
 def kind_of(column):
@@ -150,7 +152,8 @@ def test_no_tensor_without_device():
     table = torch.randn(sentences.n_words + 2, features.n_tokens + features.n_labels, n_actions(N_LABELS))
     places = torch.arange(table.shape[1])
     with DeviceRequired():
-        greedy(sentences, features, lambda rows: table[rows, places].sum(1))
+        for width in (1, 3):
+            search(sentences, features, lambda rows: table[rows, places].sum(1), width)
 
 
 @pytest.mark.parametrize("name", FEATURE_SETS)
@@ -178,7 +181,7 @@ def test_hypotheses_of_a_sentence_share_their_past(name):
 def test_no_sentences():
     empty = torch.zeros(0, dtype=torch.long)
     sentences = Sentences(0, empty, empty, empty, empty.bool(), empty.bool())
-    assert len(greedy(sentences, FEATURE_SETS["stack3"], lambda rows: rows).heads) == 0
+    assert len(search(sentences, FEATURE_SETS["stack3"], lambda rows: rows).heads[0]) == 0
 
 
 def test_the_stack_is_shared_and_not_copied():
@@ -190,3 +193,64 @@ def test_the_stack_is_shared_and_not_copied():
         state.apply(zero + SHIFT, zero)
     assert state.n_nodes == 2 + n
     assert state.nodes.shape == (2 + 2 * n, 4)
+
+
+def every_derivation(n, features, score, normalized):
+    """All derivations of a sentence with their scores, by the textbook's parser."""
+    found = []
+
+    def grow(naive, total):
+        if naive.buffer == n and len(naive.stack) == 1:
+            found.append((total, naive.heads, naive.labels))
+            return
+        scores = score(torch.tensor([naive_rows(naive, features, n)]))[0].double()
+        possible = [c for c in range(len(scores)) if naive.valid()[kind_of(c)]]
+        if normalized:
+            scores = scores - scores[possible].logsumexp(0)
+        for c in possible:
+            one = copy.deepcopy(naive)
+            one.apply(kind_of(c), (c - 2) % N_LABELS if c >= 2 else 0)
+            grow(one, total + float(scores[c]))
+
+    grow(Naive(n), 0.0)
+    return sorted(found, key=lambda derivation: -derivation[0])
+
+
+@pytest.mark.parametrize("name", FEATURE_SETS)
+@pytest.mark.parametrize("normalized", [True, False])
+def test_a_beam_as_wide_as_the_space_finds_every_derivation(name, normalized):
+    features, n = FEATURE_SETS[name], 3
+    score = scorer(features, n)
+    expected = every_derivation(n, features, score, normalized)
+    width = len(expected) + 3
+    found = search(sentences_of([n]), features, score, width, normalized)
+    assert found.scores[:-3, 0].tolist() == pytest.approx([total for total, _, _ in expected], abs=1e-4)
+    assert found.scores[-3:, 0].tolist() == [float("-inf")] * 3
+    assert found.heads[:-3].tolist() == [heads for _, heads, _ in expected]
+    assert found.labels[:-3].tolist() == [labels for _, _, labels in expected]
+    if normalized:
+        assert found.scores.exp().sum() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_a_wider_beam_is_no_worse_than_greedy_and_its_hypotheses_differ():
+    features = FEATURE_SETS["stack3"]
+    sentences = sentences_of(LENGTHS)
+    score = scorer(features, sentences.n_words)
+    for normalized in (True, False):
+        narrow, wide = (search(sentences, features, score, width, normalized).scores for width in (2, 16))
+        assert (wide[0] >= narrow[0] - 1e-4).float().mean() >= 0.8
+        assert (wide[:-1] >= wide[1:]).all()
+    beam = search(sentences, features, score, 8)
+    first = torch.cat([beam.heads[:, :7], beam.labels[:, :7]], dim=1)
+    assert len(torch.unique(first, dim=0)) > 1
+
+
+def test_starts_that_are_set_hold_for_every_hypothesis():
+    features, n = FEATURE_SETS["stack3"], 6
+    starts = [1, -1, -1, 1, -1, -1]
+    sentences = sentences_of([n], [s != -1 for s in starts], [s != 1 for s in starts])
+    found = search(sentences, features, scorer(features, n), width=12)
+    for heads, total in zip(found.heads.tolist(), found.scores[:, 0].tolist()):
+        if total > float("-inf"):
+            assert [heads[:3].count(-1), heads[3:].count(-1)] == [1, 1]
+            assert not crosses(heads, 3)
