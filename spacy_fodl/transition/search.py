@@ -116,8 +116,9 @@ def traced(
     """Follow the hypotheses back to their beginnings and collect their arcs.
 
     sentences (Sentences): What was parsed.
-    steps (List[Tuple[Optional[Tensor], Tensor, Tensor, Tensor]]): For each step which hypothesis each came from,
-        *shape* (sentences, width), and the dependent, the head and the label of its new arc, *shape* (sentences * width,).
+    steps (List[Tuple[Optional[Tensor], Tensor, Tensor, Tensor]]): For each step which hypothesis each one came from,
+        *shape* (sentences, width), and the dependent, the head and the label of its new arc, *shape*
+        (sentences * width,).
     width (int): Hypotheses a sentence.
     RETURNS (Tuple[Tensor, Tensor]): Heads and labels. *Shape:* (width, words)
     """
