@@ -134,7 +134,7 @@ def build_transition_parser_v1(
         init=init,
         layers=[tok2vec, scorer],
         refs={"tok2vec": tok2vec, "scorer": scorer},
-        attrs={"features": Free(features)},
+        attrs={"features": Free(features), "beam_width": Free(1)},
     )
 
 
@@ -158,7 +158,11 @@ def forward(model: Model, X: Union[List[Doc], Batch], is_train: bool) -> Tuple[A
     features = FEATURE_SETS[model.attrs["features"].value]
     vectors, backprop_tok2vec = tok2vec(docs, is_train)
     run: Union[Training, Prediction]
-    run = Training(X.words, X.gold, features) if isinstance(X, Batch) else Prediction(words_of(docs), features)
+    run = (
+        Training(X.words, X.gold, features)
+        if isinstance(X, Batch)
+        else Prediction(words_of(docs), features, model.attrs["beam_width"].value)
+    )
     result, backprop_scorer = scorer((vectors, run), is_train)
 
     def backprop(weight: float) -> Any:
@@ -180,6 +184,7 @@ class Prediction:
 
     words: Words
     features: FeatureSet
+    beam_width: int
 
     def __call__(self, scorer: TransitionScorer, tokens: Tensor, dropout: float) -> Tuple[Tensor, Tensor]:
         n_words, device = len(self.words.tokens), tokens.device
@@ -188,7 +193,7 @@ class Prediction:
         heads, labels = torch.zeros((2, n_words), dtype=torch.long, device=device)
         for words, sentences in known_sentences(starts):
             score = partial(scorer.score, scorer.table(tokens[places[words]]))
-            found = search(sentences, self.features, score)
+            found = search(sentences, self.features, score, self.beam_width)
             heads[words] = torch.where(found.heads[0] == ROOT_HEAD, ROOT_HEAD, words[found.heads[0]])
             labels[words] = found.labels[0]
         return heads, labels

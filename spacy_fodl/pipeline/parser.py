@@ -15,6 +15,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 
 from ..errors import Errors
+from ..layers import Free
 from ..models.parser import Batch, Gold, Words, starts_of_words, words_of
 from ..models.words import learn_words
 from ..transition.actions import ROOT_HEAD, n_actions
@@ -52,6 +53,7 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
     assigns=["token.dep", "token.head", "token.is_sent_start", "doc.sents"],
     default_config={
         "model": DEFAULT_MODEL,
+        "beam_width": 1,
         "min_lifted": 10,
         "scorer": {"@scorers": "spacy_fodl.parser_scorer.v1"},
     },
@@ -67,16 +69,17 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
     },
 )
 def make_fodl_parser(
-    nlp: Language, name: str, model: Model, min_lifted: int, scorer: Optional[Callable]
+    nlp: Language, name: str, model: Model, beam_width: int, min_lifted: int, scorer: Optional[Callable]
 ) -> "FodlParser":
     """Make a parser.
 
     model (Model): Trees over the words of documents, usually spacy_fodl.TransitionParser.v1.
+    beam_width (int): Hypotheses that are kept for each sentence while it is parsed; 1 for greedy parsing.
     min_lifted (int): How often the training data has to hold an arc lifted from under a certain label, for crossing
         arcs, if the parser is to learn to put such arcs back.
     scorer (Optional[Callable]): The scoring method.
     """
-    return FodlParser(nlp.vocab, model, name, min_lifted=min_lifted, scorer=scorer)
+    return FodlParser(nlp.vocab, model, name, beam_width=beam_width, min_lifted=min_lifted, scorer=scorer)
 
 
 class Parse(NamedTuple):
@@ -98,7 +101,7 @@ class FodlParser(SafeSaving, TrainablePipe):
     vocab (Vocab): The shared vocabulary.
     model (Model): Trees over the words of documents.
     name (str): The name of the component in the pipeline.
-    min_lifted, scorer: As in make_fodl_parser.
+    beam_width, min_lifted, scorer: As in make_fodl_parser. The beam can be set to another width at any time.
     """
 
     def __init__(
@@ -107,6 +110,7 @@ class FodlParser(SafeSaving, TrainablePipe):
         model: Model,
         name: str = "fodl_parser",
         *,
+        beam_width: int = 1,
         min_lifted: int = 10,
         scorer: Optional[Callable] = None,
     ) -> None:
@@ -119,7 +123,21 @@ class FodlParser(SafeSaving, TrainablePipe):
         self.name = name
         self.scorer = scorer
         self.min_lifted = min_lifted
+        self.beam_width = beam_width
         self.cfg: Dict[str, Any] = {"labels": []}
+
+    @property
+    def beam_width(self) -> int:
+        """Hypotheses that are kept for each sentence."""
+        return cast(int, self.model.attrs["beam_width"].value)
+
+    @beam_width.setter
+    def beam_width(self, value: int) -> None:
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(
+                Errors.F208.format(argument="beam_width", value=value, component=self.name, expected="at least 1")
+            )
+        self.model.attrs["beam_width"] = Free(value)
 
     @property
     def arc_labels(self) -> Tuple[str, ...]:

@@ -319,6 +319,50 @@ def test_cycles_are_refused():
             nlp.update([*examples, Example(nlp.make_doc("I like eggs"), gold)], sgd=optimizer)
 
 
+# -- Beam ---
+
+
+def test_a_beam_finds_the_same_trees_of_what_was_learned_by_heart(nlp):
+    parser = nlp.get_pipe("fodl_parser")
+    assert parser.beam_width == 1
+    try:
+        for width in (2, 8):
+            parser.beam_width = width
+            assert tree(nlp(words_doc(nlp, *SENTENCES))) == tree(gold_doc(nlp.vocab, SENTENCES))
+            docs = [words_doc(nlp, *sentences) for sentences in (SENTENCES[:1], [], SENTENCES[1:])]
+            assert [tree(doc) for doc in nlp.pipe(docs)] == [
+                tree(gold_doc(nlp.vocab, sentences)) for sentences in (SENTENCES[:1], [], SENTENCES[1:])
+            ]
+            starts = [True, False, False, True, False]
+            doc = nlp(Doc(nlp.vocab, words="Eat ham ! run .".split(), sent_starts=starts))
+            assert [sent.start for sent in doc.sents] == [0, 3]
+            assert [t.dep_ for t in nlp("Eat")] == ["ROOT"]
+    finally:
+        parser.beam_width = 1
+
+
+def test_a_beam_finds_other_trees_where_nothing_was_learned():
+    nlp = trained(SENTENCES, steps=0)
+    parser = nlp.get_pipe("fodl_parser")
+    docs = [words_doc(nlp, *SENTENCES) for _ in range(2)]
+    greedy = tree(nlp(docs[0]))
+    parser.beam_width = 16
+    assert tree(nlp(docs[1])) != greedy
+    assert not cyclic(np.array([-1 if t.head.i == t.i else t.head.i for t in docs[1]])).any()
+
+
+def test_the_width_of_the_beam_is_a_setting_and_not_a_part_of_the_model(tmp_path):
+    nlp = trained(SENTENCES, steps=1, beam_width=4)
+    assert nlp.get_pipe("fodl_parser").beam_width == 4
+    nlp.to_disk(tmp_path)
+    assert spacy.load(tmp_path).get_pipe("fodl_parser").beam_width == 4
+    config = {"components": {"fodl_parser": {"beam_width": 2}}}
+    assert spacy.load(tmp_path, config=config).get_pipe("fodl_parser").beam_width == 2
+    for width in (0, -1, 1.5):
+        with pytest.raises(ValueError, match=r"F208.*beam_width"):
+            nlp.get_pipe("fodl_parser").beam_width = width
+
+
 # -- Labels ------------------------------------------------------------------------------------------------------------
 
 
