@@ -283,7 +283,9 @@ def test_package_makes_a_wheel_that_loads_by_name(component, folder, training):
     # In a process of its own: the build writes to the terminal past what a test can capture.
     build = [sys.executable, "-m", "spacy", *documented("package", component)]
     subprocess.run(build, check=True, capture_output=True, timeout=600)
-    (wheel,) = re.findall(r"^python -m pip install (.*)$", BASH.replace("fodl_tagger", component.factory), re.MULTILINE)
+    (wheel,) = re.findall(
+        r"^python -m pip install (.*\.whl)$", BASH.replace("fodl_tagger", component.factory), re.MULTILINE
+    )
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", "site", wheel]
     subprocess.run(install, check=True, capture_output=True, timeout=600)
     metadata = next((folder / "site").glob("*.dist-info/METADATA")).read_text(encoding="utf8")
