@@ -421,7 +421,13 @@ def projective(doc: Doc, component: str) -> Tuple[np.ndarray, np.ndarray]:
     deps = columns[:, 1]
     annotated = deps != 0
     heads = np.arange(len(doc)) + columns[:, 0].astype("int64")
-    as_list = out_of_the_way(heads.tolist(), np.flatnonzero(~annotated).tolist())
+    # Only a token with an arc over it can be in the way of one.
+    arcs = np.flatnonzero(annotated & (heads != np.arange(len(heads))))
+    changes = np.zeros(len(heads) + 1, dtype="int64")
+    np.add.at(changes, np.minimum(arcs, heads[arcs]) + 1, 1)
+    np.add.at(changes, np.maximum(arcs, heads[arcs]), -1)
+    is_covered = changes[:-1].cumsum() > 0
+    as_list = out_of_the_way(heads.tolist(), np.flatnonzero(~annotated & is_covered).tolist())
     if nonproj.is_nonproj_tree(as_list):
         if nonproj.contains_cycle(as_list) is not None:
             raise ValueError(Errors.F210.format(component=component, text=doc.text[:60]))

@@ -289,6 +289,16 @@ def test_a_missing_head_leaves_the_arcs_over_it_alone(text, heads, missing):
     assert found.starts.tolist() == [i == 0 for i in range(len(heads))]
 
 
+def test_long_stretches_without_heads_cost_little():
+    nlp = spacy.blank("en")
+    n = 20000
+    heads, deps = [*range(n), n + 1, n + 1], [*[""] * n, "nsubj", "ROOT"]
+    gold = Doc(nlp.vocab, words=["word"] * (n + 2), heads=heads, deps=deps)
+    found, labels = projective(gold, "parser")
+    assert found.tolist() == heads
+    assert (labels != 0).sum() == 2
+
+
 def test_examples_without_trees_teach_nothing(nlp):
     example = Example(words_doc(nlp, *SENTENCES), words_doc(nlp, *SENTENCES))
     loss, gradient = nlp.get_pipe("fodl_parser").get_loss([example])
