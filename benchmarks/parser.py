@@ -1,12 +1,8 @@
 """Parsing UD English-EWT: accuracy beside spaCy's parser, with gold sentences, without them, and on raw text; speed."""
 
-import io
-import tempfile
 import time
-from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Union, cast
 
-import spacy
 import torch
 from spacy.cli.init_config import init_config
 from spacy.language import Language
@@ -16,7 +12,6 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.training.batchers import minibatch_by_words
 from spacy.training.initialize import init_nlp
-from spacy.training.loop import train
 from spacy.util import load_config, registry
 from thinc.api import Config
 
@@ -24,6 +19,7 @@ from spacy_fodl.training.conllu import make_conllu_corpus_v1
 
 from .data import checked, checksums
 from .harness import ROOT, Options, chosen, peak_memory, run_job, run_jobs, write_result
+from .training import trained
 
 TASK = "parser"
 SPLITS = ["train", "dev", "test"]
@@ -181,14 +177,7 @@ def train_parser(system: str, given: str, paths: Dict[str, str], seed: int, step
     config["system"]["seed"] = seed
     config["training"].update({"max_steps": steps, "max_epochs": 0, "patience": 0, "eval_frequency": EVAL_STEPS})
     config["training"]["batcher"]["size"] = SYSTEMS[system].batch_words
-    with tempfile.TemporaryDirectory() as folder:
-        nlp = init_nlp(Config(config))
-        start, cpu_start = time.perf_counter(), time.process_time()
-        log = io.StringIO()
-        train(nlp, Path(folder), stdout=log, stderr=log)
-        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
-        best = spacy.load(Path(folder) / "model-best")
-        size = sum(file.stat().st_size for file in (Path(folder) / "model-best").rglob("model"))
+    best, costs = trained(Config(config))
     figures: Dict[str, Any] = {"seed": seed, "steps": steps}
     for split in ("dev", "test"):
         reader = registry.resolve({"reader": corpus(paths[split], given, limit)})["reader"]
@@ -199,12 +188,7 @@ def train_parser(system: str, given: str, paths: Dict[str, str], seed: int, step
         cpu = time.process_time() - cpu
         figures.update({f"{split}_{key}": value for key, value in scores(examples).items()})
         figures[f"{split}_words_per_second"] = round(sum(len(example.predicted) for example in examples) / cpu)
-    return {
-        **figures,
-        "train_seconds": round(seconds, 1),
-        "train_cpu_seconds": round(cpu_seconds, 1),
-        "model_mib": round(size / 2**20, 2),
-    }
+    return {**figures, **costs}
 
 
 def scores(examples: List[Example]) -> Dict[str, float]:

@@ -4,7 +4,7 @@ import io
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Tuple
 
 import spacy
 import torch
@@ -77,15 +77,8 @@ def train_and_test(
         "training.patience": 0,
     }.items():
         set_value(filled, dotted, value)
-    with tempfile.TemporaryDirectory() as folder:
-        nlp = init_nlp(filled)
-        words = sum(len(example.predicted) for example in Corpus(train_path)(nlp))
-        start, cpu_start = time.perf_counter(), time.process_time()
-        log = io.StringIO()
-        train(nlp, Path(folder), stdout=log, stderr=log)
-        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
-        best = spacy.load(Path(folder) / "model-best")
-        size = sum(file.stat().st_size for file in (Path(folder) / "model-best").rglob("model"))
+    best, costs = trained(filled)
+    words = sum(len(example.predicted) for example in Corpus(train_path)(best))
     examples = list(Corpus(test_path)(best))
     docs = [example.predicted for example in examples[:SPEED_DOCS]]
     figures = {
@@ -93,17 +86,37 @@ def train_and_test(
         "max_epochs": max_epochs,
         "dev_acc": score(best, list(Corpus(dev_path)(best))),
         "test_acc": score(best, examples),
-        "train_words_per_second": round(words * max_epochs / seconds),
+        "train_words_per_second": round(words * max_epochs / costs["train_seconds"]),
         "words_per_second": round(annotating_speed(best, docs)),
-        "train_seconds": round(seconds, 1),
-        "train_cpu_seconds": round(cpu_seconds, 1),
-        "model_mib": round(size / 2**20, 2),
+        **costs,
     }
     if from_text:
         figures["texts_per_second"] = round(
             text_speed(lambda texts: list(best.pipe(texts)), [doc.text for doc in docs])
         )
     return figures
+
+
+def trained(config: Config) -> Tuple[Language, Dict[str, float]]:
+    """Train with a config.
+
+    config (Config): A complete config.
+    RETURNS (Tuple[Language, Dict[str, float]]): The pipeline that was best on the development set; seconds of training
+        by the clock and of the processor, and the size of the saved model in MiB.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        nlp = init_nlp(config)
+        start, cpu_start = time.perf_counter(), time.process_time()
+        log = io.StringIO()
+        train(nlp, Path(folder), stdout=log, stderr=log)
+        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+        best = spacy.load(Path(folder) / "model-best")
+        size = sum(file.stat().st_size for file in (Path(folder) / "model-best").rglob("model"))
+    return best, {
+        "train_seconds": round(seconds, 1),
+        "train_cpu_seconds": round(cpu_seconds, 1),
+        "model_mib": round(size / 2**20, 2),
+    }
 
 
 def annotating_speed(nlp: Language, docs: List[Doc], rounds: int = 3) -> float:

@@ -82,9 +82,6 @@ class State:
         self.constants = self.buffer.new_tensor([[sentences.nothing, 0]]).expand(self.size, 2)
         self._load(self.nodes[self.top])
 
-    def __len__(self) -> int:
-        return self.size
-
     def _load(self, top: Tensor) -> None:
         """Look up what lies below the nodes on top of the stack. *Shape:* (configurations, n_columns)"""
         self.stack = [top]
