@@ -64,7 +64,7 @@ def spacy_ensemble() -> Settings:
 SYSTEMS: Dict[str, System] = {
     "fodl": System("`fodl_textcat`, `configs/textcat.cfg`", lambda: ours("textcat.cfg"), 2, 250),
     "network": System(
-        "the same without its linear model", lambda: ours("textcat.cfg", linear_model=None, linear_dropout=0.0), 2, 250
+        "the same without its linear model", lambda: ours("textcat.cfg", linear_model=None, network_weight=1.0), 2, 250
     ),
     "book": System("the chapter's LSTM, `configs/textcat_book.cfg`", lambda: ours("textcat_book.cfg"), 2, 351),
     "spacy_bow": System("spaCy's `textcat`, bag of words, as `init config` writes it", spacy_bow, 3, EVAL_STEPS),

@@ -2,12 +2,10 @@
 
 from typing import Any, Callable, List, Literal, Optional, Tuple, cast
 
-import numpy as np
 from spacy.tokens import Doc
 from thinc.api import (
     ArgsKwargs,
     Linear,
-    Logistic,
     Model,
     chain,
     glorot_uniform_init,
@@ -78,7 +76,7 @@ def build_rnn_textcat_v1(
     dropout: Optional[float] = None,
     grad_clip: float = 0.0,
     linear_model: Optional[Model[List[Doc], Floats2d]] = None,
-    linear_dropout: float = 0.5,
+    network_weight: float = 1.0,
     nO: Optional[int] = None,
 ) -> Model[List[Doc], Floats2d]:
     """Classify documents by a recurrent network over their token vectors, pooled over time (Collobert et al. 2011,
@@ -98,10 +96,10 @@ def build_rnn_textcat_v1(
         [training] dropout.
     grad_clip (float): Bound on the global norm of the torch layer's gradients; 0 for none.
     linear_model (Optional[Model[List[Doc], Floats2d]]): Scores that are added to the network's before they become
-        probabilities, such as spacy.TextCatBOW.v3 with no_output_layer = true: a linear classifier on words and pairs
-        of words (as in Wang and Manning 2012). None for the network alone.
-    linear_dropout (float): Share of the documents for which training leaves the linear model's scores out, chosen anew
-        at each step: what a linear model gets right by heart, the network would never learn otherwise.
+        probabilities, such as spacy_fodl.NGramLinear.v1: a linear classifier on words and pairs of words (as in Wang
+        and Manning 2012). Network and linear model learn apart, each from its own errors. None for the network alone.
+    network_weight (float): What the network's scores are multiplied by in the sum. Of no effect on what either part
+        learns: it can be chosen after training.
     nO (Optional[int]): Number of categories; None to infer it.
     RETURNS (Model[List[Doc], Floats2d]): The model; scores of *shape* (documents, nO).
     RAISES (ValueError): If a number is out of its range.
@@ -109,7 +107,7 @@ def build_rnn_textcat_v1(
     architecture = "spacy_fodl.RNNTextCat.v1"
     check_rnn(architecture, width, depth, dropout, grad_clip)
     check(architecture, "max_length", max_length, max_length >= 0, "0 for no limit, or more")
-    check(architecture, "linear_dropout", linear_dropout, 0 <= linear_dropout < 1, "0 or more and below 1")
+    check(architecture, "network_weight", network_weight, network_weight > 0, "positive")
     n_pooled = width * (2 if bidirectional else 1) * (2 if pooling == "max+mean" else 1)
     pooled = TorchLayer(
         RNNPooling,
@@ -130,11 +128,11 @@ def build_rnn_textcat_v1(
         convert_outputs=documents_from_torch,
     )
     output = Linear(nO, n_pooled, init_W=zero_init if exclusive_classes else glorot_uniform_init)
-    scores = cast(Model[List[Doc], Floats2d], chain(tok2vec, pooled, output))
-    if linear_model is not None:
-        scores = sum_of_scores(scores, linear_model, linear_dropout)
-    head: Model[Floats2d, Floats2d] = probabilities() if exclusive_classes else Logistic()
-    model = cast(Model[List[Doc], Floats2d], chain(scores, head))
+    head = probabilities(exclusive_classes)
+    if linear_model is None:
+        model = cast(Model[List[Doc], Floats2d], chain(tok2vec, pooled, output, head))
+    else:
+        model = sum_of_scores(chain(tok2vec, pooled, output), linear_model, head, network_weight)
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("output_layer", output)
     model.attrs["multi_label"] = not exclusive_classes
@@ -142,21 +140,25 @@ def build_rnn_textcat_v1(
 
 
 def sum_of_scores(
-    network: Model[List[Doc], Floats2d], linear_model: Model[List[Doc], Floats2d], linear_dropout: float
+    network: Model[List[Doc], Floats2d],
+    linear_model: Model[List[Doc], Floats2d],
+    head: Model[Floats2d, Floats2d],
+    network_weight: float,
 ) -> Model[List[Doc], Floats2d]:
-    """The scores of a network plus those of a linear model."""
+    """The probabilities that the weighted scores of a network and those of a linear model make together. Each learns as
+    if it stood alone: what a linear model knows by heart, a network that is trained on the sum would never learn."""
     return Model(
         "sum_of_scores",
         sum_forward,
         init=sum_init,
         dims={"nO": None},
-        layers=[network, linear_model],
-        attrs={"linear_dropout": Free(linear_dropout)},
+        layers=[network, linear_model, head],
+        attrs={"network_weight": Free(network_weight)},
     )
 
 
 def sum_init(model: Model, X: Optional[List[Doc]] = None, Y: Optional[Floats2d] = None) -> None:
-    network, linear_model = model.layers
+    network, linear_model, _ = model.layers
     network.initialize(X=X, Y=Y)
     n_outputs = network.get_dim("nO")
     model.set_dim("nO", n_outputs, force=True)
@@ -167,34 +169,41 @@ def sum_init(model: Model, X: Optional[List[Doc]] = None, Y: Optional[Floats2d] 
 def sum_forward(
     model: Model[List[Doc], Floats2d], docs: List[Doc], is_train: bool
 ) -> Tuple[Floats2d, Callable[[Floats2d], List[Doc]]]:
-    network, linear_model = model.layers
-    Y, backprop_network = network(docs, is_train)
-    rate = model.attrs["linear_dropout"].value if is_train else 0.0
+    network, linear_model, head = model.layers
+    network_scores, backprop_network = network(docs, is_train)
+    linear_scores = model.ops.alloc2f(*network_scores.shape)
     # spaCy's n-grams fail on documents without tokens.
-    seen = [i for i, doc in enumerate(docs) if len(doc) and (not rate or np.random.random() >= rate)]
-    if not seen:
-        return Y, backprop_network
+    seen = [i for i, doc in enumerate(docs) if len(doc)]
     rows = model.ops.asarray1i(seen)
-    scores, backprop_linear = linear_model([docs[i] for i in seen], is_train)
-    Y[rows] += scores
+    if seen:
+        linear_scores[rows], backprop_linear = linear_model([docs[i] for i in seen], is_train)
+    Y = head.predict(network_scores * model.attrs["network_weight"].value + linear_scores)
 
     def backprop(dY: Floats2d) -> List[Doc]:
-        backprop_linear(dY[rows])
-        return cast(List[Doc], backprop_network(dY))
+        # dY is the difference of the probabilities from the gold ones, 0 where gold is unknown.
+        known = dY != 0
+
+        def apart(scores: Floats2d) -> Floats2d:
+            return cast(Floats2d, (head.predict(scores) - Y + dY) * known)
+
+        if seen:
+            backprop_linear(apart(linear_scores)[rows])
+        return cast(List[Doc], backprop_network(apart(network_scores)))
 
     return Y, backprop
 
 
-def probabilities() -> Model[Floats2d, Floats2d]:
-    """A softmax that passes the gradient of the loss on to the scores below as it is, as Thinc's Softmax does: spaCy's
-    losses rely on that."""
-    return Model("probabilities", probabilities_forward)
+def probabilities(exclusive_classes: bool) -> Model[Floats2d, Floats2d]:
+    """A softmax, or sigmoids, whose gradient is that of the cross-entropy: it passes on the difference from gold, which
+    the losses of spaCy's classifiers give, to the scores below as it is, as Thinc's Softmax does."""
+    return Model("probabilities", probabilities_forward, attrs={"exclusive_classes": Free(exclusive_classes)})
 
 
 def probabilities_forward(
     model: Model[Floats2d, Floats2d], X: Floats2d, is_train: bool
 ) -> Tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
-    return model.ops.softmax(X), lambda dY: dY
+    Y = model.ops.softmax(X) if model.attrs["exclusive_classes"].value else model.ops.sigmoid(X)
+    return Y, lambda dY: dY
 
 
 def documents_from_torch(

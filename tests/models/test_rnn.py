@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import spacy
 from spacy.training import Example
-from thinc.api import Config
+from thinc.api import Config, fix_random_seed
 
 from spacy_fodl.models.rnn import build_rnn_encoder_v1, build_rnn_textcat_v1
 
@@ -98,7 +98,7 @@ def test_settings_out_of_range(settings):
 
 
 def test_classifier_settings_out_of_range():
-    for setting in ({"max_length": -1}, {"linear_dropout": 1.0}):
+    for setting in ({"max_length": -1}, {"network_weight": 0.0}):
         with pytest.raises(ValueError, match=rf"F101.*{next(iter(setting))}"):
             build_rnn_textcat_v1(build_rnn_encoder_v1(8), **setting)
 
@@ -119,9 +119,8 @@ def classifier(exclusive=True, **settings):
 
 
 @pytest.mark.parametrize("exclusive", [True, False])
-@pytest.mark.parametrize("linear_dropout", [0.0, 0.5])
-def test_a_network_and_a_linear_model_learn_side_by_side(exclusive, linear_dropout):
-    nlp = classifier(exclusive, linear_dropout=linear_dropout)
+def test_a_network_and_a_linear_model_learn_side_by_side(exclusive):
+    nlp = classifier(exclusive)
     examples = annotated(nlp)
     optimizer = nlp.initialize(lambda: examples)
     optimizer.learn_rate = 0.02
@@ -133,20 +132,48 @@ def test_a_network_and_a_linear_model_learn_side_by_side(exclusive, linear_dropo
     assert again("I like ham").cats == nlp("I like ham").cats
 
 
-def test_the_network_learns_what_the_linear_model_knows():
-    """With linear_dropout it is right without the linear model too, and their scores are added up."""
-    nlp = classifier(linear_dropout=0.5)
+def parts(nlp):
+    model = nlp.get_pipe("textcat").model
+    assert model.name == "sum_of_scores"
+    return model, *model.layers
+
+
+def test_the_scores_of_network_and_linear_model_are_added_up():
+    nlp = classifier(network_weight=0.25)
+    examples = annotated(nlp)
+    nlp.initialize(lambda: examples)
+    nlp.update(examples, sgd=nlp.create_optimizer())
+    model, network, linear_model, head = parts(nlp)
+    docs = [example.predicted for example in examples]
+    scores = 0.25 * network.predict(docs) + linear_model.predict(docs)
+    assert model.predict(docs) == pytest.approx(head.predict(scores))
+
+
+def learned(exclusive, **settings):
+    """A classifier after two steps on annotated texts, one of which has no category."""
+    fix_random_seed(0)
+    nlp = classifier(exclusive, **settings)
     examples = annotated(nlp)
     optimizer = nlp.initialize(lambda: examples)
     optimizer.learn_rate = 0.02
-    for _ in range(100):
+    examples[0].reference.cats = {}
+    for _ in range(2):
         nlp.update(examples, sgd=optimizer)
-    (both,) = [node for node in nlp.get_pipe("textcat").model.walk() if node.name == "sum_of_scores"]
-    network, linear_model = both.layers
-    docs = [example.predicted for example in examples]
-    gold = [example.reference.cats["a"] > 0.5 for example in examples]
-    assert [a > b for a, b in network.predict(docs)] == gold
-    assert both.predict(docs) == pytest.approx(network.predict(docs) + linear_model.predict(docs))
+    return nlp
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_network_and_linear_model_learn_apart(exclusive):
+    """What the network learns is what it learns alone, whatever its weight in the sum."""
+    alone = learned(exclusive, linear_model=None)
+    text = "I like ham"
+    for weight in (0.5, 2.0):
+        nlp = learned(exclusive, network_weight=weight)
+        _, network, linear_model, head = parts(nlp)
+        doc = nlp.make_doc(text)
+        scores = alone.get_pipe("textcat").predict([doc])
+        assert head.predict(network.predict([doc])) == pytest.approx(scores, abs=1e-5)
+        assert abs(linear_model.predict([doc])).min() > 0
 
 
 def test_the_linear_model_skips_documents_without_tokens():
