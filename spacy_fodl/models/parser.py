@@ -18,12 +18,15 @@ from ..layers import Free, TorchLayer, loss_from_torch, tokens_to_torch
 from ..modules.transition import TransitionScorer
 from ..transition.actions import LEFT, ROOT_HEAD
 from ..transition.features import FEATURE_SETS, FeatureSet
-from ..transition.oracle import Configurations, gold_configurations
+from ..transition.oracle import gold_actions, gold_configurations
+from ..transition.paths import gold_paths, path_scores
 from ..transition.search import NEVER, search
 from ..transition.state import Sentences
 
 # Words that are parsed together when predicting: bounds the memory, and the table of features stays close to the core.
 PREDICT_WORDS = 8192
+
+Normalization = Literal["local", "global"]
 
 
 @dataclass
@@ -102,8 +105,7 @@ def build_transition_parser_v1(
     dropout (Optional[float]): Rate on the token vectors and the hidden layer; None to follow [training] dropout.
     grad_clip (float): Bound on the global norm of the torch layer's gradients; 0 for none.
     nO (Optional[int]): Number of actions; None to infer it from the labels.
-    RETURNS (Model): The model. It takes documents and gives heads and labels of their words; in training it takes a
-        Batch and gives the loss.
+    RETURNS (Model): The model. It takes documents and gives Beams; in training it takes a Batch and gives the loss.
     RAISES (ValueError): If a number is out of its range.
     """
     check("hidden", hidden, hidden > 0, "positive")
@@ -134,7 +136,12 @@ def build_transition_parser_v1(
         init=init,
         layers=[tok2vec, scorer],
         refs={"tok2vec": tok2vec, "scorer": scorer},
-        attrs={"features": Free(features), "beam_width": Free(1)},
+        attrs={
+            "features": Free(features),
+            "beam_width": Free(1),
+            "normalization": Free("local"),
+            "n_trees": Free(1),
+        },
     )
 
 
@@ -155,14 +162,14 @@ def init(model: Model, X: Optional[List[Doc]] = None, Y: Any = None) -> None:
 def forward(model: Model, X: Union[List[Doc], Batch], is_train: bool) -> Tuple[Any, Callable[[float], Any]]:
     tok2vec, scorer = model.layers
     docs = X.docs if isinstance(X, Batch) else X
+    settings = {name: model.attrs[name].value for name in ("beam_width", "normalization")}
     features = FEATURE_SETS[model.attrs["features"].value]
     vectors, backprop_tok2vec = tok2vec(docs, is_train)
     run: Union[Training, Prediction]
-    run = (
-        Training(X.words, X.gold, features)
-        if isinstance(X, Batch)
-        else Prediction(words_of(docs), features, model.attrs["beam_width"].value)
-    )
+    if isinstance(X, Batch):
+        run = Training(X.words, X.gold, features, **settings)
+    else:
+        run = Prediction(words_of(docs), features, n_trees=model.attrs["n_trees"].value, **settings)
     result, backprop_scorer = scorer((vectors, run), is_train)
 
     def backprop(weight: float) -> Any:
@@ -177,69 +184,134 @@ def scorer_inputs(model: Model, X: Any, is_train: bool) -> Tuple[ArgsKwargs, Cal
     return ArgsKwargs(args=(inputs.args[0], run), kwargs={}), backprop
 
 
+class Beams(NamedTuple):
+    """What was found for the words of a batch of documents, in stretches of words that were parsed together: sentences,
+    as far as their starts were known."""
+
+    heads: np.ndarray
+    """The head of each word, ROOT_HEAD for roots, in the trees of the beam, the best first. *Shape:* (trees, words)"""
+    labels: np.ndarray
+    """Its label, 0 for roots. *Shape:* (trees, words)"""
+    scores: np.ndarray
+    """The score of each tree, -inf where there are fewer. *Shape:* (trees, stretches)"""
+    starts: np.ndarray
+    """The first word of each stretch. *Shape:* (stretches,)"""
+
+
 @dataclass
 class Prediction:
-    """Parses the words of a batch with the scorer that it is called with: finds the head of each word, ROOT_HEAD for
-    roots, and its label, 0 for roots. *Shape:* (words,)"""
+    """Parses the words of a batch with the scorer that it is called with.
+
+    words (Words): The words.
+    features (FeatureSet): What the scores look at.
+    beam_width (int): Hypotheses a sentence.
+    normalization (str): Whether the scores of the beam are log-probabilities of actions ("local") or plain ("global").
+    n_trees (int): How many trees are wanted.
+    """
 
     words: Words
     features: FeatureSet
     beam_width: int
+    normalization: Normalization
+    n_trees: int
 
-    def __call__(self, scorer: TransitionScorer, tokens: Tensor, dropout: float) -> Tuple[Tensor, Tensor]:
+    def __call__(self, scorer: TransitionScorer, tokens: Tensor, dropout: float) -> Beams:
         n_words, device = len(self.words.tokens), tokens.device
         places = torch.from_numpy(self.words.tokens).to(device)
         starts = torch.from_numpy(self.words.starts).to(device)
-        heads, labels = torch.zeros((2, n_words), dtype=torch.long, device=device)
-        for words, sentences in known_sentences(starts):
+        first = torch.nonzero(starts == 1)[:, 0]
+        heads, labels = torch.zeros((2, self.n_trees, n_words), dtype=torch.long, device=device)
+        scores = torch.zeros((self.n_trees, len(first)), device=device)
+        for which, words, sentences in known_sentences(starts):
             score = partial(scorer.score, scorer.table(tokens[places[words]]))
-            found = search(sentences, self.features, score, self.beam_width)
-            heads[words] = torch.where(found.heads[0] == ROOT_HEAD, ROOT_HEAD, words[found.heads[0]])
-            labels[words] = found.labels[0]
-        return heads, labels
+            found = search(sentences, self.features, score, self.beam_width, self.normalization == "local")
+            its_heads = found.heads[: self.n_trees]
+            heads[:, words] = torch.where(its_heads == ROOT_HEAD, ROOT_HEAD, words[its_heads])
+            labels[:, words] = found.labels[: self.n_trees]
+            scores[:, which] = found.scores[: self.n_trees]
+        return Beams(*(array.cpu().numpy() for array in (heads, labels, scores, first)))
 
 
 @dataclass
 class Training:
-    """The loss of local training: the cross-entropy of the gold actions among those that are possible. It is a sum, as
-    the losses of spaCy's components are, so that none outweighs another on a shared tok2vec."""
+    """The loss of training, as a sum, as the losses of spaCy's components are, so that none outweighs another on a
+    shared tok2vec.
+
+    Local: the cross-entropy of each gold action among those that are possible. Global (Andor et al. 2016, section 2.3):
+    that of each gold derivation among the derivations of the beam, up to where it leaves the beam; of trees that are
+    known as a whole."""
 
     words: Words
     gold: Gold
     features: FeatureSet
+    beam_width: int
+    normalization: Normalization
 
     def __call__(self, scorer: TransitionScorer, tokens: Tensor, dropout: float) -> Tensor:
-        device = tokens.device
         n_labels = (scorer.output.out_features - LEFT) // 2
-        table = scorer.table(tokens[torch.from_numpy(self.words.tokens).to(device)])
-        found = self.configurations(device, n_labels)
+        table = scorer.table(tokens[torch.from_numpy(self.words.tokens).to(tokens.device)])
+        loss = self.local_loss if self.normalization == "local" else self.global_loss
+        return tokens.sum() * 0 + loss(scorer, table, n_labels, dropout)
+
+    def local_loss(
+        self, scorer: TransitionScorer, table: Tensor, n_labels: int, dropout: float
+    ) -> Union[Tensor, float]:
+        heads, labels, known, gold_starts = self.gold_on(table.device)
+        found = gold_configurations(self.sentences(gold_starts), heads, labels, known, self.features, n_labels)
         if not len(found.actions):
-            return tokens.sum() * 0
+            return 0.0
         scores = scorer.score(table, found.rows, dropout)
-        sizes = torch.tensor([1, 1, n_labels, n_labels], device=device)
+        sizes = torch.tensor([1, 1, n_labels, n_labels], device=scores.device)
         valid = found.valid.repeat_interleave(sizes, dim=1, output_size=scores.shape[1])
         return F.cross_entropy(scores.masked_fill(~valid, NEVER), found.actions, reduction="sum")
 
-    def configurations(self, device: torch.device, n_labels: int) -> Configurations:
-        heads, labels, known, gold_starts = (torch.from_numpy(array).to(device) for array in self.gold)
-        starts = torch.from_numpy(self.words.starts).to(device)
+    def global_loss(
+        self, scorer: TransitionScorer, table: Tensor, n_labels: int, dropout: float
+    ) -> Union[Tensor, float]:
+        # The search has to see the scores that are learned from, so hidden units are not dropped here.
+        heads, labels, known, gold_starts = self.gold_on(table.device)
+        sentences = self.sentences(gold_starts, known)
+        if not len(sentences.sizes):
+            return 0.0
+        kinds, words = gold_actions(heads)
+        steps = 2 * sentences.first[:, None] + torch.arange(2 * int(sentences.sizes[0]), device=table.device)
+        steps = steps.clamp(max=len(kinds) - 1)
+        with torch.no_grad():
+            score = partial(scorer.score, table)
+            gold = kinds[steps], labels[words[steps]]
+            found = gold_paths(sentences, *gold, self.features, score, self.beam_width, n_labels)
+        totals = path_scores(found, scorer.score(table, found.rows))
+        return (totals.logsumexp(1) - totals[:, -1]).sum()
+
+    def gold_on(self, device: torch.device) -> List[Tensor]:
+        return [torch.from_numpy(array).to(device) for array in self.gold]
+
+    def sentences(self, gold_starts: Tensor, known: Optional[Tensor] = None) -> Sentences:
+        """The trees. The buffer shows what comes behind a tree, up to where a sentence is known to start.
+
+        gold_starts (Tensor): Whether a tree starts at each word. *Shape:* (words,)
+        known (Optional[Tensor]): Of each word, to leave out trees of which something is not known. *Shape:* (words,)
+        """
+        starts = torch.from_numpy(self.words.starts).to(gold_starts.device)
         first = torch.nonzero(gold_starts)[:, 0]
         n = len(starts)
         sizes = torch.diff(first, append=first.new_full((1,), n))
-        # The buffer shows what comes behind a tree, up to where a sentence is known to start.
-        bounds = torch.cat([torch.nonzero(starts == 1)[:, 0], first.new_full((1,), n)])
+        if known is not None:
+            unknown = F.pad((~known).cumsum(0), (1, 0))
+            is_whole = unknown[first] == unknown[first + sizes]
+            first, sizes = first[is_whole], sizes[is_whole]
+        bounds = torch.cat([torch.nonzero(starts == 1)[:, 0], starts.new_full((1,), n)])
         ends = bounds[torch.searchsorted(bounds, first, right=True)]
         order = torch.argsort(sizes, descending=True, stable=True)
-        sentences = Sentences(n, first[order], sizes[order], ends[order], *allowed(starts))
-        return gold_configurations(sentences, heads, labels, known, self.features, n_labels)
+        return Sentences(n, first[order], sizes[order], ends[order], *allowed(starts))
 
 
-def known_sentences(starts: Tensor) -> Iterator[Tuple[Tensor, Sentences]]:
+def known_sentences(starts: Tensor) -> Iterator[Tuple[Tensor, Tensor, Sentences]]:
     """Cut the words into stretches that are known to begin a sentence, and group those of similar length.
 
     starts (Tensor): 1 where a sentence starts, -1 where none does, 0 where that is open. *Shape:* (words,)
-    YIELDS (Tuple[Tensor, Sentences]): The words of a group, *shape* (words of the group,), and what there is to parse,
-        numbered by their places in it.
+    YIELDS (Tuple[Tensor, Tensor, Sentences]): The stretches of a group, by their order in the text, *shape*
+        (stretches,); their words, *shape* (words,); and what there is to parse, numbered by their places among those.
     """
     first = torch.nonzero(starts == 1)[:, 0]
     sizes = torch.diff(first, append=first.new_full((1,), len(starts)))
@@ -247,12 +319,12 @@ def known_sentences(starts: Tensor) -> Iterator[Tuple[Tensor, Sentences]]:
     first, sizes = first[order], sizes[order]
     group = torch.div(sizes.cumsum(0), PREDICT_WORDS, rounding_mode="floor")
     counts = torch.unique_consecutive(group, return_counts=True)[1].tolist() if len(group) else []
-    for its_first, its_sizes in zip(first.split(counts), sizes.split(counts)):
+    for which, its_first, its_sizes in zip(order.split(counts), first.split(counts), sizes.split(counts)):
         n = int(its_sizes.sum())
         begin = its_sizes.cumsum(0) - its_sizes
         words = torch.arange(n, device=starts.device)
         words = words + (its_first - begin).repeat_interleave(its_sizes, output_size=n)
-        yield words, Sentences(n, begin, its_sizes, begin + its_sizes, *allowed(starts[words]))
+        yield which, words, Sentences(n, begin, its_sizes, begin + its_sizes, *allowed(starts[words]))
 
 
 def allowed(starts: Tensor) -> Tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from spacy.attrs import DEP, HEAD, ORTH, SENT_START
 from spacy.language import Language
 from spacy.pipeline._parser_internals import nonproj
 from spacy.pipeline.trainable_pipe import TrainablePipe
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Token
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.util import check_lexeme_norms
 from spacy.vocab import Vocab
@@ -16,10 +16,11 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate
 
 from ..errors import Errors
 from ..layers import Free
-from ..models.parser import Batch, Gold, Words, starts_of_words, words_of
+from ..models.parser import Batch, Beams, Gold, Normalization, Words, starts_of_words, words_of
 from ..models.words import learn_words
 from ..transition.actions import ROOT_HEAD, n_actions
 from ..transition.oracle import complete
+from ..transition.search import NEVER
 from .saving import SafeSaving
 
 ROOT_LABEL = "ROOT"
@@ -28,6 +29,10 @@ MISSING = -2
 # What a space is labelled, and a word in a parser that saw no label but that of roots.
 NO_LABEL = "dep"
 SAMPLE_DOCS = 10
+
+PARSES = "fodl_parses"
+HEAD_PROBS = "fodl_head_probs"
+HEAD_PROB = "fodl_head_prob"
 
 default_model_config = """
 [model]
@@ -50,10 +55,21 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
 
 @Language.factory(
     "fodl_parser",
-    assigns=["token.dep", "token.head", "token.is_sent_start", "doc.sents"],
+    assigns=[
+        "token.dep",
+        "token.head",
+        "token.is_sent_start",
+        "doc.sents",
+        "doc._.fodl_parses",
+        "token._.fodl_head_prob",
+    ],
     default_config={
         "model": DEFAULT_MODEL,
         "beam_width": 1,
+        "normalization": "local",
+        "local_steps": 0,
+        "n_best": 0,
+        "store_probs": False,
         "min_lifted": 10,
         "scorer": {"@scorers": "spacy_fodl.parser_scorer.v1"},
     },
@@ -69,17 +85,63 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
     },
 )
 def make_fodl_parser(
-    nlp: Language, name: str, model: Model, beam_width: int, min_lifted: int, scorer: Optional[Callable]
+    nlp: Language,
+    name: str,
+    model: Model,
+    beam_width: int,
+    normalization: Normalization,
+    local_steps: int,
+    n_best: int,
+    store_probs: bool,
+    min_lifted: int,
+    scorer: Optional[Callable],
 ) -> "FodlParser":
     """Make a parser.
 
     model (Model): Trees over the words of documents, usually spacy_fodl.TransitionParser.v1.
     beam_width (int): Hypotheses that are kept for each sentence while it is parsed; 1 for greedy parsing.
+    normalization (str): What is learned: the probabilities of actions, each by itself ("local"), or of whole
+        derivations among those of the beam ("global"; Andor et al. 2016, "Globally Normalized Transition-Based Neural
+        Networks").
+    local_steps (int): With "global", steps of training that are local first. It needs a model that finds gold
+        derivations now and then.
+    n_best (int): Trees that are kept in doc._.fodl_parses, with their probabilities; 0 for none.
+    store_probs (bool): Whether to set token._.fodl_head_prob.
     min_lifted (int): How often the training data has to hold an arc lifted from under a certain label, for crossing
         arcs, if the parser is to learn to put such arcs back.
     scorer (Optional[Callable]): The scoring method.
     """
-    return FodlParser(nlp.vocab, model, name, beam_width=beam_width, min_lifted=min_lifted, scorer=scorer)
+    return FodlParser(
+        nlp.vocab,
+        model,
+        name,
+        beam_width=beam_width,
+        normalization=normalization,
+        local_steps=local_steps,
+        n_best=n_best,
+        store_probs=store_probs,
+        min_lifted=min_lifted,
+        scorer=scorer,
+    )
+
+
+def get_head_prob(token: Token) -> Optional[float]:
+    """The getter of token._.fodl_head_prob."""
+    probs = token.doc._.get(HEAD_PROBS)
+    return None if probs is None or len(probs) != len(token.doc) else float(probs[token.i])
+
+
+class Hypotheses(NamedTuple):
+    """The beam of a document, in stretches of tokens that were parsed together."""
+
+    heads: np.ndarray
+    """As in Parse, for each tree. *Shape:* (trees, tokens)"""
+    deps: np.ndarray
+    """*Shape:* (trees, tokens)"""
+    scores: np.ndarray
+    """-inf where there are fewer trees. *Shape:* (trees, stretches)"""
+    bounds: List[int]
+    """Where stretches begin, and the number of tokens."""
 
 
 class Parse(NamedTuple):
@@ -90,6 +152,8 @@ class Parse(NamedTuple):
     (tokens,)"""
     deps: np.ndarray
     """The labels, as hashes of the StringStore. *Shape:* (tokens,), uint64"""
+    beam: Optional[Hypotheses] = None
+    """Where the component is to tell more than the best tree."""
 
 
 class FodlParser(SafeSaving, TrainablePipe):
@@ -101,7 +165,9 @@ class FodlParser(SafeSaving, TrainablePipe):
     vocab (Vocab): The shared vocabulary.
     model (Model): Trees over the words of documents.
     name (str): The name of the component in the pipeline.
-    beam_width, min_lifted, scorer: As in make_fodl_parser. The beam can be set to another width at any time.
+    beam_width, normalization, local_steps, n_best, store_probs, min_lifted, scorer: As in make_fodl_parser. beam_width,
+        n_best and store_probs can be set at any time. A trained model is used as it was trained, whatever normalization
+        says: that counts for further training.
     """
 
     def __init__(
@@ -111,20 +177,35 @@ class FodlParser(SafeSaving, TrainablePipe):
         name: str = "fodl_parser",
         *,
         beam_width: int = 1,
+        normalization: Normalization = "local",
+        local_steps: int = 0,
+        n_best: int = 0,
+        store_probs: bool = False,
         min_lifted: int = 10,
         scorer: Optional[Callable] = None,
     ) -> None:
-        if min_lifted < 1:
-            raise ValueError(
-                Errors.F208.format(argument="min_lifted", value=min_lifted, component=name, expected="at least 1")
-            )
         self.vocab = vocab
         self.model = model
         self.name = name
         self.scorer = scorer
+        self._expect("min_lifted", min_lifted, min_lifted >= 1, "at least 1")
+        self._expect("local_steps", local_steps, local_steps >= 0, "0 or more")
+        self._expect("normalization", normalization, normalization in ("local", "global"), '"local" or "global"')
         self.min_lifted = min_lifted
+        self.normalization = normalization
+        self.local_steps = local_steps
+        self.store_probs = store_probs
+        self._n_best = 0
         self.beam_width = beam_width
-        self.cfg: Dict[str, Any] = {"labels": []}
+        self.n_best = n_best
+        for extension in (PARSES, HEAD_PROBS):
+            if not Doc.has_extension(extension):
+                Doc.set_extension(extension, default=None)
+        if not Token.has_extension(HEAD_PROB):
+            Token.set_extension(HEAD_PROB, getter=get_head_prob)
+        # The steps of training so far, what the last one learned, and what scores are divided by to become
+        # probabilities.
+        self.cfg: Dict[str, Any] = {"labels": [], "steps": 0, "normalization": "local", "temperature": 1.0}
 
     @property
     def beam_width(self) -> int:
@@ -133,11 +214,36 @@ class FodlParser(SafeSaving, TrainablePipe):
 
     @beam_width.setter
     def beam_width(self, value: int) -> None:
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(
-                Errors.F208.format(argument="beam_width", value=value, component=self.name, expected="at least 1")
-            )
+        self._expect("beam_width", value, isinstance(value, int) and value >= 1, "at least 1")
+        self._expect("beam_width", value, value >= self.n_best, f"at least n_best, which is {self.n_best}")
         self.model.attrs["beam_width"] = Free(value)
+
+    @property
+    def n_best(self) -> int:
+        """Trees that are kept of each sentence."""
+        return self._n_best
+
+    @n_best.setter
+    def n_best(self, value: int) -> None:
+        self._expect("n_best", value, isinstance(value, int) and value >= 0, "0 or more")
+        expected = f"at most beam_width, which is {self.beam_width}"
+        self._expect("n_best", value, value <= self.beam_width, expected)
+        self._n_best = value
+
+    def _expect(self, argument: str, value: Any, is_good: bool, expected: str) -> None:
+        if not is_good:
+            raise ValueError(Errors.F208.format(argument=argument, value=value, component=self.name, expected=expected))
+
+    @property
+    def temperature(self) -> float:
+        """What the scores of trees are divided by before they become probabilities, as `python -m spacy fodl calibrate`
+        fits it."""
+        return cast(float, self.cfg["temperature"])
+
+    @temperature.setter
+    def temperature(self, value: float) -> None:
+        self._expect("temperature", value, value > 0, "positive")
+        self.cfg["temperature"] = float(value)
 
     @property
     def arc_labels(self) -> Tuple[str, ...]:
@@ -230,11 +336,28 @@ class FodlParser(SafeSaving, TrainablePipe):
         docs = list(docs)
         words = words_of(docs)
         if not len(words.tokens):
-            heads, labels = np.zeros((2, 0), dtype="int64")
-        else:
-            trees = self.model.predict(docs)
-            heads, labels = (self.model.ops.to_numpy(array.cpu().numpy()) for array in trees)
-        return self._over_tokens(docs, words, heads, labels)
+            nothing = np.zeros(0, dtype="int64")
+            return self._over_tokens(docs, words, nothing, nothing)
+        in_full = self.n_best > 0 or self.store_probs
+        self._prepare(self.cfg["normalization"], self.beam_width if in_full else 1)
+        found: Beams = self.model.predict(docs)
+        parses, *others = [self._over_tokens(docs, words, *tree) for tree in zip(found.heads, found.labels)]
+        if not in_full:
+            return parses
+        # Stretches begin with their first word; what stands before the first one of a document belongs to it.
+        ends = np.cumsum([len(doc) for doc in docs])
+        begins = words.tokens[found.starts]
+        which = np.searchsorted(ends, begins, side="right")
+        for i, trees in enumerate(zip(parses, *others)):
+            its = begins[which == i] - (ends[i] - len(docs[i]))
+            bounds = [0, *its[1:].tolist(), len(docs[i])] if len(its) else [0]
+            heads, deps = (np.stack(column) for column in list(zip(*trees))[:2])
+            parses[i] = parses[i]._replace(beam=Hypotheses(heads, deps, found.scores[:, which == i], bounds))
+        return parses
+
+    def _prepare(self, normalization: str, n_trees: int = 1) -> None:
+        self.model.attrs["normalization"] = Free(normalization)
+        self.model.attrs["n_trees"] = Free(n_trees)
 
     def _over_tokens(self, docs: List[Doc], words: Words, heads: np.ndarray, labels: np.ndarray) -> List[Parse]:
         """Trees over words to trees over all tokens."""
@@ -259,13 +382,49 @@ class FodlParser(SafeSaving, TrainablePipe):
         """
         docs = [docs] if isinstance(docs, Doc) else list(docs)
         decorated = [self.vocab.strings[label] for label in self.arc_labels if nonproj.is_decorated(label)]
-        for doc, (heads, deps) in zip(docs, parses):
-            if not len(doc):
-                continue
-            relative = (heads - np.arange(len(heads))).astype("uint64")
-            doc.from_array([HEAD, DEP], cast(Any, np.stack([relative, deps], axis=1)))
-            if decorated and np.isin(deps, decorated).any():
-                nonproj.deprojectivize(doc)
+        for doc, parse in zip(docs, parses):
+            if len(doc):
+                write_tree(doc, parse.heads, parse.deps, decorated)
+            if parse.beam is not None:
+                self._write_beam(doc, parse.beam, decorated)
+
+    def _write_beam(self, doc: Doc, beam: Hypotheses, decorated: List[int]) -> None:
+        """Set what is told of the beam besides the best tree."""
+        heads, deps = beam.heads.copy(), beam.deps.copy()
+        for tree in range(len(heads)):
+            if decorated and np.isin(deps[tree], decorated).any():
+                copy = Doc(doc.vocab, words=[token.text for token in doc])
+                write_tree(copy, heads[tree], deps[tree], decorated)
+                heads[tree], deps[tree] = tree_of(copy)
+        chosen, _ = tree_of(doc)
+        probs = np.ones(len(doc), dtype="float32")
+        parses = []
+        for i, (first, last) in enumerate(zip(beam.bounds, beam.bounds[1:])):
+            there = np.flatnonzero(beam.scores[:, i] > NEVER)
+            shares = softmax(beam.scores[there, i] / self.temperature)
+            its_heads, its_deps = heads[there, first:last], deps[there, first:last]
+            probs[first:last] = shares @ (its_heads == chosen[first:last])
+            if self.n_best:
+                parses.append({"start": first, "end": last, "trees": self._merged(its_heads, its_deps, shares)})
+        if self.n_best:
+            doc._.set(PARSES, parses)
+        if self.store_probs:
+            doc._.set(HEAD_PROBS, probs if self.beam_width > 1 else None)
+
+    def _merged(self, heads: np.ndarray, deps: np.ndarray, shares: np.ndarray) -> List[Dict[str, Any]]:
+        """The n best of some trees, each once."""
+        together: Dict[bytes, List[Any]] = {}
+        for tree, share in enumerate(shares.tolist()):
+            together.setdefault(heads[tree].tobytes() + deps[tree].tobytes(), [tree, 0.0])[1] += share
+        strings = self.vocab.strings
+        return [
+            {
+                "heads": heads[tree].tolist(),
+                "deps": [strings[dep] for dep in deps[tree].tolist()],
+                "prob": share if self.beam_width > 1 else None,
+            }
+            for tree, share in sorted(together.values(), key=lambda one: -one[1])[: self.n_best]
+        ]
 
     def update(
         self,
@@ -292,6 +451,8 @@ class FodlParser(SafeSaving, TrainablePipe):
         if not any(len(example.predicted) for example in examples):
             return losses
         batch = self._batch(examples)
+        self.cfg["normalization"] = "local" if self.cfg["steps"] < self.local_steps else self.normalization
+        self._prepare(self.cfg["normalization"])
         set_dropout_rate(self.model, drop)
         loss, backprop = self.model.begin_update(batch)
         backprop(1.0)
@@ -300,18 +461,27 @@ class FodlParser(SafeSaving, TrainablePipe):
         losses[self.name] += loss
         return losses
 
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Update the weights.
+
+        sgd (Optimizer): The optimizer.
+        """
+        super().finish_update(sgd)
+        self.cfg["steps"] += 1
+
     def get_loss(self, examples: Iterable[Example], scores: Any = None) -> Tuple[float, None]:
         """The loss on some examples, without learning from them.
 
         examples (Iterable[Example]): The examples.
         scores (Any): Not used: the model computes its own loss from gold trees.
-        RETURNS (Tuple[float, None]): The cross-entropy of the gold actions, as a sum, and None for the gradient,
-            which only the model's own backprop knows.
+        RETURNS (Tuple[float, None]): The cross-entropy of the gold actions or derivations, as a sum, and None for the
+            gradient, which only the model's own backprop knows.
         """
         examples = list(examples)
         validate_examples(examples, "FodlParser.get_loss")
         if not any(len(example.predicted) for example in examples):
             return 0.0, None
+        self._prepare(self.cfg["normalization"])
         return float(self.model.predict(cast(Any, self._batch(examples)))), None
 
     def _batch(self, examples: List[Example]) -> Batch:
@@ -395,6 +565,30 @@ class FodlParser(SafeSaving, TrainablePipe):
 
     def _not_labels(self, value: Any, hint: str) -> str:
         return Errors.F202.format(component=self.name, value=value, type=type(value).__name__, hint=hint)
+
+
+def write_tree(doc: Doc, heads: np.ndarray, deps: np.ndarray, decorated: List[int]) -> None:
+    """Set the tree of a document, with lifted arcs where they belong.
+
+    doc (Doc): The document.
+    heads, deps (np.ndarray): As in Parse.
+    decorated (List[int]): The labels of lifted arcs.
+    """
+    relative = (heads - np.arange(len(heads))).astype("uint64")
+    doc.from_array([HEAD, DEP], cast(Any, np.stack([relative, deps], axis=1)))
+    if decorated and np.isin(deps, decorated).any():
+        nonproj.deprojectivize(doc)
+
+
+def tree_of(doc: Doc) -> Tuple[np.ndarray, np.ndarray]:
+    """The head of each token as its place, and its label. *Shape:* (tokens,)"""
+    columns = doc.to_array([HEAD, DEP])
+    return np.arange(len(doc)) + columns[:, 0].astype("int64"), columns[:, 1]
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    shares = np.exp(scores.astype("float64") - scores.max(initial=NEVER))
+    return cast(np.ndarray, shares / shares.sum())
 
 
 class AlignedParse(NamedTuple):

@@ -50,28 +50,43 @@ def search(sentences: Sentences, features: FeatureSet, score: Score, width: int 
             finished.append(totals[n:])
             totals = totals[:n]
         state.keep(n)
-        scores = score(state.feature_rows())
-        valid = state.valid()
-        if normalized and width > 1:
-            scores = log_probabilities(scores, valid)
-        values, kinds, labels = best_of_each_kind(scores, valid, width)
-        if width == 1:
-            came_from, choice = None, values.argmax(1, keepdim=True)
-        else:
-            sums = (totals.view(-1, 1) + values).view(n, -1)
-            totals, place = sums.topk(width, dim=1)
-            # A hypothesis that is none yet doubles the best one: what it does has to be possible.
-            place = torch.where(totals == NEVER, place[:, :1], place)
-            came_from = torch.div(place, values.shape[1], rounding_mode="floor")
-            rows = (came_from + torch.arange(n, device=device)[:, None] * width).flatten()
-            choice = (place % values.shape[1]).view(-1, 1)
-            state.select(rows)
-            labels = labels[rows]
-        kind = kinds[choice[:, 0]]
-        label = labels.gather(1, choice)[:, 0]
+        totals, came_from, kind, label = expand(state, totals, score(state.feature_rows()), normalized)
         steps.append((came_from, *state.apply(kind, label), label))
     finished.append(totals)
     return Trees(*traced(sentences, steps, width), torch.cat(finished[::-1]).T)
+
+
+def expand(
+    state: State, totals: Tensor, scores: Tensor, normalized: bool
+) -> Tuple[Tensor, Optional[Tensor], Tensor, Tensor]:
+    """Choose how the hypotheses of each sentence go on, and put the state in the order of those that they come from.
+
+    state (State): The configurations.
+    totals (Tensor): The scores of the hypotheses so far, -inf for those that are none. *Shape:* (sentences, width)
+    scores (Tensor): The scores of the actions. *Shape:* (configurations, actions)
+    normalized (bool): As in `search`.
+    RETURNS (Tuple[Tensor, Optional[Tensor], Tensor, Tensor]): The new scores, and which hypothesis each new one comes
+        from, *shape* (sentences, width) both, the best first; and the kind and the label of its action, *shape*
+        (configurations,). At a width of 1 the scores stay as they are, and None.
+    """
+    valid, width, n = state.valid(), state.width, len(totals)
+    if normalized and width > 1:
+        scores = log_probabilities(scores, valid)
+    values, kinds, labels = best_of_each_kind(scores, valid, width)
+    came_from = None
+    if width == 1:
+        choice = values.argmax(1, keepdim=True)
+    else:
+        sums = (totals.view(-1, 1) + values).view(n, -1)
+        totals, place = sums.topk(width, dim=1)
+        # A hypothesis that is none yet doubles the best one: what it does has to be possible.
+        place = torch.where(totals == NEVER, place[:, :1], place)
+        came_from = torch.div(place, values.shape[1], rounding_mode="floor")
+        rows = (came_from + torch.arange(n, device=totals.device)[:, None] * width).flatten()
+        choice = (place % values.shape[1]).view(-1, 1)
+        state.select(rows)
+        labels = labels[rows]
+    return totals, came_from, kinds[choice[:, 0]], labels.gather(1, choice)[:, 0]
 
 
 def log_probabilities(scores: Tensor, valid: Tensor) -> Tensor:

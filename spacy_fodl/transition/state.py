@@ -98,6 +98,16 @@ class State:
             self.buffer, self.ends, self.top = self.buffer[: self.size], self.ends[: self.size], self.top[: self.size]
             self.stack = [nodes[: self.size] for nodes in self.stack]
 
+    def take(self, sentences: Tensor) -> None:
+        """Go on with some of the sentences.
+
+        sentences (Tensor): Their places among those that there are, ascending. *Shape:* (sentences,)
+        """
+        rows = (sentences[:, None] * self.width + torch.arange(self.width, device=sentences.device)).flatten()
+        self.size = len(rows)
+        self.buffer, self.ends, self.top = self.buffer[rows], self.ends[rows], self.top[rows]
+        self.stack = [nodes[rows] for nodes in self.stack]
+
     def select(self, rows: Tensor) -> None:
         """Reorder the hypotheses of a beam. To be followed by `apply`.
 
