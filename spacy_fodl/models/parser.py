@@ -270,7 +270,7 @@ class Training:
     ) -> Union[Tensor, float]:
         # The search has to see the scores that are learned from, so hidden units are not dropped here.
         heads, labels, known, gold_starts = self.gold_on(table.device)
-        sentences = self.sentences(gold_starts, known)
+        sentences = self.windows(gold_starts, known)
         if not len(sentences.sizes):
             return 0.0
         kinds, words = gold_actions(heads)
@@ -286,20 +286,33 @@ class Training:
     def gold_on(self, device: torch.device) -> List[Tensor]:
         return [torch.from_numpy(array).to(device) for array in self.gold]
 
-    def sentences(self, gold_starts: Tensor, known: Optional[Tensor] = None) -> Sentences:
-        """The trees. The buffer shows what comes behind a tree, up to where a sentence is known to start.
+    def sentences(self, gold_starts: Tensor) -> Sentences:
+        """The trees.
 
         gold_starts (Tensor): Whether a tree starts at each word. *Shape:* (words,)
-        known (Optional[Tensor]): Of each word, to leave out trees of which something is not known. *Shape:* (words,)
         """
-        starts = torch.from_numpy(self.words.starts).to(gold_starts.device)
         first = torch.nonzero(gold_starts)[:, 0]
+        return self.stretches(first, torch.diff(first, append=first.new_full((1,), len(gold_starts))))
+
+    def windows(self, gold_starts: Tensor, known: Tensor) -> Sentences:
+        """Each tree together with the next one, if it isn't known where that one starts: what runs over the end of a
+        sentence has to be worse there and further on. Trees of which something is unknown are left out.
+
+        gold_starts (Tensor): Whether a tree starts at each word. *Shape:* (words,)
+        known (Tensor): Whether head and label of each word are gold. *Shape:* (words,)
+        """
+        first = torch.nonzero(gold_starts)[:, 0]
+        bounds = F.pad(first, (0, 1), value=len(gold_starts))
+        unknown = F.pad((~known).cumsum(0), (1, 0))[bounds]
+        is_whole = F.pad(unknown.diff() == 0, (0, 1))
+        is_open = F.pad(torch.from_numpy(self.words.starts).to(first.device)[first] != 1, (0, 1))
+        ends = torch.where((is_whole & is_open)[1:], F.pad(bounds, (0, 1))[2:], bounds[1:])
+        return self.stretches(first[is_whole[:-1]], (ends - first)[is_whole[:-1]])
+
+    def stretches(self, first: Tensor, sizes: Tensor) -> Sentences:
+        """Stretches of gold trees. The buffer shows what comes behind, up to where a sentence is known to start."""
+        starts = torch.from_numpy(self.words.starts).to(first.device)
         n = len(starts)
-        sizes = torch.diff(first, append=first.new_full((1,), n))
-        if known is not None:
-            unknown = F.pad((~known).cumsum(0), (1, 0))
-            is_whole = unknown[first] == unknown[first + sizes]
-            first, sizes = first[is_whole], sizes[is_whole]
         bounds = torch.cat([torch.nonzero(starts == 1)[:, 0], starts.new_full((1,), n)])
         ends = bounds[torch.searchsorted(bounds, first, right=True)]
         order = torch.argsort(sizes, descending=True, stable=True)

@@ -335,12 +335,10 @@ class FodlParser(SafeSaving, TrainablePipe):
         """
         docs = list(docs)
         words = words_of(docs)
-        if not len(words.tokens):
-            nothing = np.zeros(0, dtype="int64")
-            return self._over_tokens(docs, words, nothing, nothing)
         in_full = self.n_best > 0 or self.store_probs
-        self._prepare(self.cfg["normalization"], self.beam_width if in_full else 1)
-        found: Beams = self.model.predict(docs)
+        n_trees = self.beam_width if in_full else 1
+        self._prepare(self.cfg["normalization"], n_trees)
+        found = self.model.predict(docs) if len(words.tokens) else no_words(n_trees)
         parses, *others = [self._over_tokens(docs, words, *tree) for tree in zip(found.heads, found.labels)]
         if not in_full:
             return parses
@@ -584,6 +582,12 @@ def tree_of(doc: Doc) -> Tuple[np.ndarray, np.ndarray]:
     """The head of each token as its place, and its label. *Shape:* (tokens,)"""
     columns = doc.to_array([HEAD, DEP])
     return np.arange(len(doc)) + columns[:, 0].astype("int64"), columns[:, 1]
+
+
+def no_words(n_trees: int) -> Beams:
+    """What the model would find where there is nothing to parse."""
+    nothing = np.zeros((n_trees, 0), dtype="int64")
+    return Beams(nothing, nothing, nothing.astype("float32"), nothing[0])
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import spacy
@@ -10,7 +12,17 @@ from spacy.training.initialize import init_nlp
 from spacy.util import load_config, minibatch, registry
 from thinc.api import fix_random_seed
 
-from spacy_fodl.pipeline.parser import DEFAULT_MODEL, MISSING, aligned_parse, completed, cyclic, projective
+from spacy_fodl.models.parser import Training
+from spacy_fodl.pipeline.parser import (
+    DEFAULT_MODEL,
+    MISSING,
+    Hypotheses,
+    aligned_parse,
+    completed,
+    cyclic,
+    projective,
+    tree_of,
+)
 from spacy_fodl.transition.actions import ROOT_HEAD
 
 from ..transition.strategies import projective_trees
@@ -371,6 +383,187 @@ def test_the_width_of_the_beam_is_a_setting_and_not_a_part_of_the_model(tmp_path
     for width in (0, -1, 1.5):
         with pytest.raises(ValueError, match=r"F208.*beam_width"):
             nlp.get_pipe("fodl_parser").beam_width = width
+
+
+# -- Global normalization, n best trees, probabilities -----------------------------------------------------------------
+
+
+def test_training_turns_from_local_to_global(monkeypatch):
+    seen = []
+    local, global_ = Training.local_loss, Training.global_loss
+    monkeypatch.setattr(Training, "local_loss", lambda *args: seen.append("local") or local(*args))
+    monkeypatch.setattr(Training, "global_loss", lambda *args: seen.append("global") or global_(*args))
+    nlp = trained(SENTENCES, steps=60, beam_width=4, normalization="global", local_steps=25)
+    assert seen == ["local"] * 25 + ["global"] * 35
+    assert tree(nlp(words_doc(nlp, *SENTENCES))) == tree(gold_doc(nlp.vocab, SENTENCES))
+    # Batches whose gradients are added up are one step.
+    nlp = trained(SENTENCES, steps=0, beam_width=4, normalization="global", local_steps=2)
+    examples = examples_of(nlp, SENTENCES)
+    seen.clear()
+    for _ in range(3):
+        nlp.update(examples, sgd=False)
+        nlp.update(examples, sgd=False)
+        nlp.get_pipe("fodl_parser").finish_update(nlp.create_optimizer())
+    assert seen == ["local"] * 4 + ["global"] * 2
+
+
+def test_learning_globally_is_not_learning_locally():
+    local, global_ = (
+        trained(SENTENCES, steps=20, beam_width=4, normalization="global", local_steps=n) for n in (20, 10)
+    )
+    words = [parser.get_pipe("fodl_parser").model.get_ref("scorer").shims[0].to_bytes() for parser in (local, global_)]
+    assert words[0] != words[1]
+
+
+def test_a_model_is_used_as_it_was_trained(tmp_path):
+    """Whatever the config says that it is to learn next, and with any beam."""
+    nlp = trained(SENTENCES, steps=40, beam_width=4, normalization="global", local_steps=20, n_best=2)
+    nlp.to_disk(tmp_path)
+    expected = nlp(words_doc(nlp, *SENTENCES))._.fodl_parses
+    for changed in ({}, {"normalization": "local"}, {"local_steps": 1000}):
+        loaded = spacy.load(tmp_path, config={"components": {"fodl_parser": changed}})
+        assert loaded.get_pipe("fodl_parser").cfg["steps"] == 40
+        found = loaded(words_doc(loaded, *SENTENCES))._.fodl_parses
+        assert found == [
+            {**one, "trees": [{**tree, "prob": pytest.approx(tree["prob"], abs=1e-5)} for tree in one["trees"]]}
+            for one in expected
+        ]
+    for width in (1, 16):
+        config = {"components": {"fodl_parser": {"beam_width": width, "n_best": 0}}}
+        loaded = spacy.load(tmp_path, config=config)
+        doc = loaded(words_doc(loaded, *SENTENCES))
+        assert sum(found == gold for found, gold in zip(tree(doc), tree(gold_doc(nlp.vocab, SENTENCES)))) > 15
+
+
+def test_global_training_leaves_out_trees_that_are_known_in_part():
+    nlp = trained(SENTENCES, steps=40, beam_width=4, normalization="global", local_steps=30)
+    whole = examples_of(nlp, SENTENCES)[0]
+    partial = examples_of(nlp, SENTENCES)[0]
+    partial.reference[0].dep_ = ""
+    starts = [token.is_sent_start for token in whole.reference]
+    for example in (whole, partial):
+        for token, start in zip(example.predicted, starts):
+            token.is_sent_start = start
+    parser = nlp.get_pipe("fodl_parser")
+    first = Example(whole.predicted[:5].as_doc(), whole.reference[:5].as_doc())
+    losses = [parser.get_loss([example])[0] for example in (whole, partial, first)]
+    assert losses[1] == pytest.approx(losses[0] - losses[2], abs=1e-3)
+    nothing = Example(Doc(nlp.vocab, words=["Eat"]), Doc(nlp.vocab, words=["Eat"]))
+    nlp.update([nothing], sgd=nlp.create_optimizer())
+    assert parser.get_loss([nothing])[0] == 0
+
+
+def test_n_best_trees_with_probabilities():
+    nlp = trained(SENTENCES, steps=3, beam_width=16, n_best=3, store_probs=True)
+    words = [word for text, _, _ in SENTENCES for word in text.split()]
+    starts = [i == 0 for text, _, _ in SENTENCES for i in range(len(text.split()))]
+    doc = nlp(Doc(nlp.vocab, words=words, sent_starts=starts))
+    assert [(one["start"], one["end"]) for one in doc._.fodl_parses] == [(s.start, s.end) for s in doc.sents]
+    for one, sent in zip(doc._.fodl_parses, doc.sents):
+        trees = one["trees"]
+        assert len(trees) == 3
+        probs = [tree["prob"] for tree in trees]
+        assert probs == sorted(probs, reverse=True)
+        assert 0 < sum(probs) <= 1.000001
+        assert len({(*tree["heads"], *tree["deps"]) for tree in trees}) == 3
+        assert ([t.head.i for t in sent], [t.dep_ for t in sent]) in [(tree["heads"], tree["deps"]) for tree in trees]
+        assert all(sent.start <= head < sent.end for tree in trees for head in tree["heads"])
+    nlp.get_pipe("fodl_parser").n_best = 16
+    everything = nlp(Doc(nlp.vocab, words=words, sent_starts=starts))
+    for one, sent in zip(everything._.fodl_parses, everything.sents):
+        assert sum(tree["prob"] for tree in one["trees"]) == pytest.approx(1.0, abs=1e-5)
+        for i, token in enumerate(sent):
+            marginal = sum(tree["prob"] for tree in one["trees"] if tree["heads"][i] == token.head.i)
+            assert token._.fodl_head_prob == pytest.approx(marginal, abs=1e-5)
+    assert any(token._.fodl_head_prob < 0.99 for token in everything)
+
+
+def test_probabilities_are_stored_when_asked_for():
+    nlp = trained(SENTENCES, steps=8, beam_width=4)
+    doc = nlp(words_doc(nlp, *SENTENCES))
+    assert doc._.fodl_parses is None
+    assert doc[0]._.fodl_head_prob is None
+    assert not doc.user_data
+    parser = nlp.get_pipe("fodl_parser")
+    parser.store_probs, parser.n_best = True, 1
+    parser.beam_width = 1
+    doc = nlp(words_doc(nlp, *SENTENCES))
+    assert doc[0]._.fodl_head_prob is None
+    assert [tree["prob"] for one in doc._.fodl_parses for tree in one["trees"]] == [None]
+    parser.beam_width = 4
+    for text in ("", " ", "Eat"):
+        doc = nlp(text)
+        assert [token._.fodl_head_prob for token in doc] == [pytest.approx(1.0)] * len(doc)
+    assert doc._.fodl_parses == [
+        {"start": 0, "end": 1, "trees": [{"heads": [0], "deps": ["ROOT"], "prob": pytest.approx(1.0)}]}
+    ]
+
+
+def test_what_is_told_of_the_beam_survives_saving():
+    nlp = trained(SENTENCES, steps=8, beam_width=4, n_best=2, store_probs=True)
+    doc = nlp(words_doc(nlp, *SENTENCES))
+    for copy in (
+        Doc(nlp.vocab).from_bytes(doc.to_bytes()),
+        next(DocBin(docs=[doc], store_user_data=True).get_docs(nlp.vocab)),
+        next(iter(nlp.pipe([words_doc(nlp, *SENTENCES)] * 2, n_process=2))),
+    ):
+        # Lists may come back as tuples, as in all user data.
+        assert json.loads(json.dumps(copy._.fodl_parses)) == doc._.fodl_parses
+        assert [t._.fodl_head_prob for t in copy] == pytest.approx([t._.fodl_head_prob for t in doc])
+
+
+def test_trees_that_are_equal_after_lifting_are_one():
+    """Two hypotheses that tell from where the arc was lifted, and one that doesn't, put it at the same place."""
+    nlp = trained([CROSSING], steps=20, beam_width=4, n_best=4, store_probs=True, min_lifted=1)
+    parser = nlp.get_pipe("fodl_parser")
+    doc = words_doc(nlp, [CROSSING][0])
+    plain = parser.predict([doc])[0]
+    decorated = [i for i, dep in enumerate(plain.deps) if "||" in nlp.vocab.strings[dep]]
+    assert decorated
+    lifted, _ = tree_of(gold_doc(nlp.vocab, [CROSSING]))
+    names = np.array([nlp.vocab.strings.add(dep) for dep in CROSSING[2]], dtype="uint64")
+    heads = np.stack([plain.heads, lifted, lifted])
+    deps = np.stack([plain.deps, names, names])
+    beam = Hypotheses(heads, deps, np.log(np.array([[0.5], [0.3], [0.2]])), [0, len(doc)])
+    parser.set_annotations([doc], [plain._replace(beam=beam)])
+    (one,) = doc._.fodl_parses
+    assert [tree["prob"] for tree in one["trees"]] == pytest.approx([1.0])
+    assert one["trees"][0]["heads"] == [token.head.i for token in doc]
+    assert [token._.fodl_head_prob for token in doc] == pytest.approx([1.0] * len(doc))
+
+
+def test_the_temperature_flattens_probabilities(tmp_path):
+    nlp = trained(SENTENCES, steps=8, beam_width=8, n_best=2)
+    parser = nlp.get_pipe("fodl_parser")
+
+    def best(pipeline):
+        return pipeline(words_doc(pipeline, *SENTENCES))._.fodl_parses[0]["trees"][0]["prob"]
+
+    before = best(nlp)
+    parser.temperature = 3.0
+    assert best(nlp) < before
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    assert loaded.get_pipe("fodl_parser").temperature == 3.0
+    assert best(loaded) == pytest.approx(best(nlp), abs=1e-5)
+    with pytest.raises(ValueError, match="F208.*temperature"):
+        parser.temperature = 0
+
+
+def test_settings_of_the_beam_out_of_range():
+    for setting in (
+        {"beam_width": 0},
+        {"n_best": 2},
+        {"n_best": -1, "beam_width": 4},
+        {"n_best": 5, "beam_width": 4},
+        {"local_steps": -1},
+    ):
+        with pytest.raises(ValueError, match=rf"F208.*{next(iter(setting))}"):
+            spacy.blank("en").add_pipe("fodl_parser", config=setting)
+    parser = spacy.blank("en").add_pipe("fodl_parser", config={"beam_width": 4, "n_best": 3})
+    with pytest.raises(ValueError, match="F208.*beam_width.*n_best"):
+        parser.beam_width = 2
+    assert parser.beam_width == 4
 
 
 # -- Labels ------------------------------------------------------------------------------------------------------------
