@@ -122,6 +122,12 @@ class Errors(metaclass=ErrorsWithCodes):
     F304 = "{path} holds no document of the format {format}."
     F305 = "--label is for reviews only."
     F306 = "{path} holds no scores. Expected is the file that 'python -m spacy evaluate --output' writes."
+    F310 = "{model} is no folder that the pipeline could be written back to. Name one with --output."
+    F311 = (
+        "With a beam of 1, as '{component}' has it, there are no probabilities of heads to calibrate. Name another one:"
+        " --beam-width 8, for example."
+    )
+    F312 = "{model} has no fodl_parser. Its components: {pipes}."
 
     # Files (F4xx)
     F401 = "{path} is not there, or not a file. Check the path in the config or on the command line."

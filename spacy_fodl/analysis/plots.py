@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Dict
 import numpy as np
 
 from ..errors import Errors
+from .calibration import Reliability
 from .gates import LSTMGates
 from .gradients import GradientFlow
 
@@ -62,6 +63,34 @@ def plot_gates(gates: LSTMGates) -> "Figure":
     # A $ would begin a formula.
     labels = [text.replace("$", r"\$").replace("\n", "⏎") for text in gates.tokens]
     panels[-1].set_xticks(range(len(labels)), labels, rotation=60, ha="right", fontsize="small")
+    return figure
+
+
+def plot_reliability(found: Dict[str, Reliability]) -> "Figure":
+    """Draw reliability diagrams side by side: accuracy over confidence, where the diagonal would be perfect, and below
+    them how many predictions are in each bin.
+
+    found (Dict[str, Reliability]): What reliability returned, by title.
+    RETURNS (Figure): The figure; figure.savefig(path) writes it.
+    RAISES (ImportError): If matplotlib is not installed.
+    """
+    figure = new_figure(3.4 * len(found) + 0.4, 4.6)
+    panels = figure.subplots(2, len(found), sharex=True, sharey="row", squeeze=False, height_ratios=[3, 1])
+    for column, (title, one) in enumerate(found.items()):
+        upper, lower = panels[:, column]
+        there = one.counts > 0
+        width = np.diff(one.edges)
+        upper.plot([0, 1], [0, 1], "k--", linewidth=1, label="perfect")
+        upper.bar(one.edges[:-1][there], one.accuracy[there], width[there], align="edge", alpha=0.6, label="accuracy")
+        upper.plot(one.confidence[there], one.accuracy[there], "C1o", markersize=4, label="mean of the bin")
+        upper.set_title(f"{title}: error {one.error:.2%}")
+        upper.set_ylim(0, 1)
+        upper.legend(fontsize="small", loc="upper left")
+        lower.bar(one.edges[:-1], one.counts, width, align="edge", color="C7")
+        lower.set_yscale("log")
+        lower.set_xlabel("probability of the head")
+    panels[0, 0].set_ylabel("share of right heads")
+    panels[1, 0].set_ylabel("words")
     return figure
 
 

@@ -3,6 +3,7 @@
 from spacy.cli._util import app
 from typer import Typer
 
+from .calibrate import calibrate
 from .convert import convert
 from .gradient_flow import gradient_flow_cli
 from .show import show
@@ -14,6 +15,7 @@ fodl_cli = Typer(
     help="Data and training for spacy-fodl components, and a look into their pipelines.",
     no_args_is_help=True,
 )
+fodl_cli.command("calibrate")(calibrate)
 fodl_cli.command("convert")(convert)
 fodl_cli.command("gradient-flow")(gradient_flow_cli)
 fodl_cli.command("show")(show)

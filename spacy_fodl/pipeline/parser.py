@@ -379,21 +379,35 @@ class FodlParser(SafeSaving, TrainablePipe):
         parses (List[Parse]): What predict returned for them.
         """
         docs = [docs] if isinstance(docs, Doc) else list(docs)
-        decorated = [self.vocab.strings[label] for label in self.arc_labels if nonproj.is_decorated(label)]
+        decorated = self._decorated()
         for doc, parse in zip(docs, parses):
             if len(doc):
                 write_tree(doc, parse.heads, parse.deps, decorated)
             if parse.beam is not None:
-                self._write_beam(doc, parse.beam, decorated)
+                self._write_beam(doc, put_back(doc, parse.beam, decorated))
 
-    def _write_beam(self, doc: Doc, beam: Hypotheses, decorated: List[int]) -> None:
+    def beams(self, docs: Iterable[Doc]) -> List[Hypotheses]:
+        """The beams of documents, with lifted arcs where they belong. Documents stay as they are.
+
+        docs (Iterable[Doc]): The documents, as the components before this one leave them.
+        RETURNS (List[Hypotheses]): The trees, the best first.
+        """
+        docs, before = list(docs), self.store_probs
+        self.store_probs = True
+        try:
+            parses = self.predict(docs)
+        finally:
+            self.store_probs = before
+        decorated = self._decorated()
+        return [put_back(doc, cast(Hypotheses, parse.beam), decorated) for doc, parse in zip(docs, parses)]
+
+    def _decorated(self) -> List[int]:
+        """The labels of lifted arcs, as hashes."""
+        return [self.vocab.strings[label] for label in self.arc_labels if nonproj.is_decorated(label)]
+
+    def _write_beam(self, doc: Doc, beam: Hypotheses) -> None:
         """Set what is told of the beam besides the best tree."""
-        heads, deps = beam.heads.copy(), beam.deps.copy()
-        for tree in range(len(heads)):
-            if decorated and np.isin(deps[tree], decorated).any():
-                copy = Doc(doc.vocab, words=[token.text for token in doc])
-                write_tree(copy, heads[tree], deps[tree], decorated)
-                heads[tree], deps[tree] = tree_of(copy)
+        heads, deps = beam.heads, beam.deps
         chosen, _ = tree_of(doc)
         probs = np.ones(len(doc), dtype="float32")
         parses = []
@@ -576,6 +590,16 @@ def write_tree(doc: Doc, heads: np.ndarray, deps: np.ndarray, decorated: List[in
     doc.from_array([HEAD, DEP], cast(Any, np.stack([relative, deps], axis=1)))
     if decorated and np.isin(deps, decorated).any():
         nonproj.deprojectivize(doc)
+
+
+def put_back(doc: Doc, beam: Hypotheses, decorated: List[int]) -> Hypotheses:
+    """The beam of a document with lifted arcs where they belong."""
+    heads, deps = beam.heads.copy(), beam.deps.copy()
+    for tree in np.flatnonzero(np.isin(deps, decorated).any(axis=1)).tolist() if decorated else []:
+        copy = Doc(doc.vocab, words=[token.text for token in doc])
+        write_tree(copy, heads[tree], deps[tree], decorated)
+        heads[tree], deps[tree] = tree_of(copy)
+    return beam._replace(heads=heads, deps=deps)
 
 
 def tree_of(doc: Doc) -> Tuple[np.ndarray, np.ndarray]:

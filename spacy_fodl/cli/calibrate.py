@@ -1,0 +1,134 @@
+"""spacy fodl calibrate: make the probabilities of a parser's heads true."""
+
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+import spacy
+import srsly
+import typer
+from spacy.language import Language
+from spacy.training import Corpus, Example
+from spacy.util import minibatch
+from wasabi import msg, table
+
+from ..analysis.calibration import ArcEvidence, Reliability, fit_temperature, head_probs, reliability
+from ..analysis.plots import plot_reliability
+from ..errors import Errors
+from ..pipeline.parser import MISSING, FodlParser
+
+BATCH = 128
+
+
+def calibrate(
+    model: str = typer.Argument(..., help="Package name or folder of a trained pipeline with a fodl_parser"),
+    data: Path = typer.Argument(..., help=".spacy file with gold trees that it was not trained on"),
+    beam_width: Optional[int] = typer.Option(None, help="Hypotheses a sentence; if not as in the pipeline, kept there"),
+    gold_preproc: bool = typer.Option(False, "--gold-preproc", "-G", help="Parse gold sentences and tokens"),
+    output: Optional[Path] = typer.Option(None, "--output", "-o", help="Folder for the pipeline; if not, its own"),
+    json: Optional[Path] = typer.Option(None, help="JSON file for the numbers"),
+    plot: Optional[Path] = typer.Option(None, "--plot", "-p", help="Reliability diagram to draw, .png, .svg or .pdf"),
+) -> None:
+    """Fit one temperature, by which the scores of trees are divided before they become probabilities, and store it in
+    the pipeline. Prints how far probabilities of heads and their accuracy are apart, before and after."""
+    try:
+        nlp = spacy.load(model)
+        folder = output or Path(model)
+        if not output and not folder.is_dir():
+            raise ValueError(Errors.F310.format(model=model))
+        parser = parser_of(nlp, model)
+        if beam_width is not None:
+            parser.beam_width = beam_width
+            nlp.get_pipe_config(parser.name)["beam_width"] = beam_width
+        if parser.beam_width == 1:
+            raise ValueError(Errors.F311.format(component=parser.name))
+        if not data.is_file():
+            raise ValueError(Errors.F401.format(path=data))
+        examples = list(Corpus(data, gold_preproc=gold_preproc)(nlp))
+        evidence = arc_evidence(nlp, parser, examples)
+        if not len(evidence.correct):
+            raise ValueError(Errors.F304.format(path=data, format="gold trees (token.head and token.dep)"))
+        before, temperature = parser.temperature, fit_temperature(evidence)
+        found = {
+            name: reliability(head_probs(evidence, value), evidence.correct)
+            for name, value in (("before", before), ("after", temperature))
+        }
+        parser.temperature = temperature
+        nlp.to_disk(folder)
+        report(found, {"before": before, "after": temperature}, evidence, json, plot)
+        msg.good(f"Stored the temperature {temperature:.3f} in {folder}")
+    except (ImportError, OSError, ValueError) as e:
+        msg.fail(str(e), exits=1)
+
+
+def parser_of(nlp: Language, model: str) -> FodlParser:
+    for _, pipe in nlp.pipeline:
+        if isinstance(pipe, FodlParser):
+            return pipe
+    raise ValueError(Errors.F312.format(model=model, pipes=", ".join(nlp.pipe_names) or "none"))
+
+
+def arc_evidence(nlp: Language, parser: FodlParser, examples: List[Example]) -> ArcEvidence:
+    """What the beams say of each word with a gold head, white space aside.
+
+    nlp (Language): The pipeline; what stands before the parser is run first.
+    parser (FodlParser): Its parser.
+    examples (List[Example]): The examples.
+    RETURNS (ArcEvidence): Of all their words.
+    """
+    parts: List[Tuple[np.ndarray, ...]] = []
+    n_stretches = 0
+    for batch in minibatch(examples, BATCH):
+        docs = [example.predicted for example in batch]
+        for _, pipe in nlp.pipeline:
+            if pipe is parser:
+                break
+            docs = list(pipe.pipe(docs) if hasattr(pipe, "pipe") else map(pipe, docs))
+        for example, doc, beam in zip(batch, docs, parser.beams(docs)):
+            aligned = zip(*example.get_aligned_parse(projectivize=False))
+            gold = np.array([head if dep and head is not None else MISSING for head, dep in aligned], dtype="int64")
+            counts = (gold != MISSING) & np.array([not token.is_space for token in doc], dtype=bool)
+            which = np.searchsorted(beam.bounds, np.arange(len(doc)), side="right") - 1 + n_stretches
+            n_stretches += beam.scores.shape[1]
+            agrees, correct = beam.heads == beam.heads[0], beam.heads[0] == gold
+            parts.append((beam.scores, which[counts], agrees[:, counts], correct[counts]))
+    nothing = np.zeros((parser.beam_width, 0))
+    scores, stretches, agrees, correct = zip(*parts) if parts else ([nothing], [nothing[0]], [nothing], [nothing[0]])
+    return ArcEvidence(
+        np.concatenate(scores, axis=1),
+        np.concatenate(stretches).astype("int64"),
+        np.concatenate(agrees, axis=1).astype(bool),
+        np.concatenate(correct).astype(bool),
+    )
+
+
+def report(
+    found: Dict[str, Reliability],
+    temperatures: Dict[str, float],
+    evidence: ArcEvidence,
+    json: Optional[Path],
+    plot: Optional[Path],
+) -> None:
+    accuracy = evidence.correct.mean()
+    rows = [
+        [name, f"{temperatures[name]:.3f}", f"{confidence_of(one):.2%}", f"{accuracy:.2%}", f"{one.error:.2%}"]
+        for name, one in found.items()
+    ]
+    header = ["", "temperature", "mean probability", "accuracy of heads", "calibration error"]
+    print(table(rows, header=header, divider=True, aligns=("l", "r", "r", "r", "r")))
+    if json:
+        figures: Dict[str, Any] = {"words": len(evidence.correct), "accuracy": float(accuracy)}
+        for name, one in found.items():
+            bins = {key: value.tolist() for key, value in one._asdict().items()}
+            figures[name] = {"temperature": temperatures[name], "expected_calibration_error": one.error, **bins}
+        json.parent.mkdir(parents=True, exist_ok=True)
+        srsly.write_json(json, figures)
+        msg.good(f"Wrote {json}")
+    if plot:
+        plot.parent.mkdir(parents=True, exist_ok=True)
+        plot_reliability(found).savefig(plot, dpi=80)
+        msg.good(f"Wrote {plot}")
+
+
+def confidence_of(found: Reliability) -> float:
+    return float((found.counts * found.confidence).sum() / found.counts.sum())

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from spacy_fodl.analysis.calibration import ArcEvidence, fit_temperature, head_probs, reliability
+
+
+def test_what_is_as_often_right_as_it_says_has_no_error():
+    probs = np.repeat([0.15, 0.55, 0.95], 20)
+    correct = np.concatenate([np.arange(20) < 20 * share for share in (0.15, 0.55, 0.95)])
+    found = reliability(probs, correct, bins=10)
+    assert found.error == pytest.approx(0.0, abs=1e-9)
+    assert found.counts.tolist() == [0, 20, 0, 0, 0, 20, 0, 0, 0, 20]
+    assert found.accuracy[[1, 5, 9]].tolist() == pytest.approx([0.15, 0.55, 0.95])
+
+
+def test_the_error_weighs_bins_by_what_they_hold():
+    """Three in four are certain and right in half of the cases; the others are honest."""
+    found = reliability(np.array([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5]), np.array([1, 0, 1, 0, 1, 0, 1, 0]) > 0)
+    assert found.error == pytest.approx(0.75 * 0.5)
+    assert found.counts[-1] == 6
+
+
+def test_nothing_to_compare():
+    found = reliability(np.zeros(0), np.zeros(0, dtype=bool))
+    assert found.error == 0.0
+    assert found.counts.sum() == 0
+
+
+def evidence(temperature, n=4000):
+    """Two trees a word, each right as often as their scores at the temperature say."""
+    draw = np.random.default_rng(0)
+    gaps = draw.uniform(0, 6, n)
+    correct = draw.uniform(size=n) < 1 / (1 + np.exp(-gaps / temperature))
+    agrees = np.stack([np.ones(n, dtype=bool), np.zeros(n, dtype=bool)])
+    return ArcEvidence(np.stack([gaps, np.zeros(n)]), np.arange(n), agrees, correct)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_is_found_again(temperature):
+    its = evidence(temperature)
+    fitted = fit_temperature(its)
+    assert fitted == pytest.approx(temperature, rel=0.1)
+    after = reliability(head_probs(its, fitted), its.correct).error
+    assert after < 0.02
+    if temperature != 1.0:
+        assert after < reliability(head_probs(its), its.correct).error
+
+
+def test_probabilities_of_heads_are_marginals():
+    scores = np.array([[np.log(0.5), 0.0], [np.log(0.3), -np.inf], [np.log(0.2), -np.inf]])
+    agrees = np.array([[True, True, True], [True, False, False], [False, True, False]])
+    its = ArcEvidence(scores, np.array([0, 0, 1]), agrees, np.array([True, True, True]))
+    assert head_probs(its).tolist() == pytest.approx([0.8, 0.7, 1.0])
+
+
+def test_all_trees_agree():
+    agrees = np.ones((2, 3), dtype=bool)
+    its = ArcEvidence(np.zeros((2, 3)), np.arange(3), agrees, np.array([True, True, False]))
+    assert fit_temperature(its) == pytest.approx(1.0)

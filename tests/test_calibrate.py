@@ -1,0 +1,71 @@
+"""python -m spacy fodl calibrate"""
+
+import json
+
+import pytest
+import spacy
+from spacy.tokens import Doc, DocBin
+
+from .pipeline.test_parser import CROSSING, SENTENCES, gold_doc, trained
+from .test_cli import spacy_fodl
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A parser of two sentences, and gold of four."""
+    path = tmp_path_factory.mktemp("calibrate")
+    nlp = trained(SENTENCES[:2], steps=20, beam_width=4)
+    for _, _, deps in SENTENCES:
+        for dep in deps:
+            nlp.vocab.strings.add(dep)
+    nlp.to_disk(path / "model")
+    docs = [gold_doc(nlp.vocab, [one]) for one in (*SENTENCES, CROSSING)]
+    docs[0][2].dep_ = ""
+    DocBin(docs=[*docs, Doc(nlp.vocab)]).to_disk(path / "dev.spacy")
+    DocBin(docs=[Doc(nlp.vocab, words=["Eat"])]).to_disk(path / "plain.spacy")
+    spacy.blank("en").to_disk(path / "blank")
+    return path
+
+
+def test_the_temperature_is_stored(folder, tmp_path):
+    pytest.importorskip("matplotlib")
+    output, numbers, plot = tmp_path / "calibrated", tmp_path / "new" / "numbers.json", tmp_path / "plot.png"
+    paths = ["--output", str(output), "--json", str(numbers), "--plot", str(plot)]
+    done = spacy_fodl("calibrate", str(folder / "model"), str(folder / "dev.spacy"), *paths)
+    assert done.returncode == 0, done.stderr + done.stdout
+    found = json.loads(numbers.read_text())
+    assert found["words"] == 5 - 1 + 4 + 5 + 7 + 9
+    assert found["before"]["temperature"] == 1.0
+    assert sum(found["after"]["counts"]) == found["words"]
+    loaded = spacy.load(output).get_pipe("fodl_parser")
+    assert loaded.temperature == pytest.approx(found["after"]["temperature"])
+    assert spacy.load(folder / "model").get_pipe("fodl_parser").temperature == 1.0
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_in_place_with_another_beam(folder, tmp_path):
+    nlp = spacy.load(folder / "model")
+    nlp.to_disk(tmp_path)
+    done = spacy_fodl("calibrate", str(tmp_path), str(folder / "dev.spacy"), "--beam-width", "6", "-G")
+    assert done.returncode == 0, done.stderr + done.stdout
+    loaded = spacy.load(tmp_path).get_pipe("fodl_parser")
+    assert loaded.temperature != 1.0
+    assert loaded.beam_width == 6
+
+
+@pytest.mark.parametrize(
+    "model, data, options, error",
+    [
+        ("model", "dev.spacy", ["--beam-width", "1"], "F311"),
+        ("model", "dev.spacy", ["--beam-width", "0"], "F208"),
+        ("model", "missing.spacy", [], "F401"),
+        ("model", "plain.spacy", [], "F304"),
+        ("blank", "dev.spacy", [], "F312"),
+    ],
+)
+def test_what_can_not_be_calibrated(folder, model, data, options, error):
+    before = (folder / "model" / "fodl_parser" / "cfg").read_bytes()
+    done = spacy_fodl("calibrate", str(folder / model), str(folder / data), *options)
+    assert done.returncode == 1
+    assert error in done.stdout + done.stderr
+    assert (folder / "model" / "fodl_parser" / "cfg").read_bytes() == before
