@@ -26,6 +26,9 @@ from ..transition.state import Sentences
 # Words that are parsed together when predicting: bounds the memory, and the table of features stays close to the core.
 PREDICT_WORDS = 8192
 
+# Weight of the squared log-partition in the loss before global training.
+SELF_NORMALIZATION = 0.1
+
 Normalization = Literal["local", "global"]
 
 
@@ -140,6 +143,7 @@ def build_transition_parser_v1(
             "features": Free(features),
             "beam_width": Free(1),
             "normalization": Free("local"),
+            "self_normalized": Free(False),
             "n_trees": Free(1),
         },
     )
@@ -162,14 +166,15 @@ def init(model: Model, X: Optional[List[Doc]] = None, Y: Any = None) -> None:
 def forward(model: Model, X: Union[List[Doc], Batch], is_train: bool) -> Tuple[Any, Callable[[float], Any]]:
     tok2vec, scorer = model.layers
     docs = X.docs if isinstance(X, Batch) else X
-    settings = {name: model.attrs[name].value for name in ("beam_width", "normalization")}
-    features = FEATURE_SETS[model.attrs["features"].value]
+    settings = {name: setting.value for name, setting in model.attrs.items()}
+    features = FEATURE_SETS[settings.pop("features")]
     vectors, backprop_tok2vec = tok2vec(docs, is_train)
+    n_trees, self_normalized = settings.pop("n_trees"), settings.pop("self_normalized")
     run: Union[Training, Prediction]
     if isinstance(X, Batch):
-        run = Training(X.words, X.gold, features, **settings)
+        run = Training(X.words, X.gold, features, **settings, self_normalized=self_normalized)
     else:
-        run = Prediction(words_of(docs), features, n_trees=model.attrs["n_trees"].value, **settings)
+        run = Prediction(words_of(docs), features, **settings, n_trees=n_trees)
     result, backprop_scorer = scorer((vectors, run), is_train)
 
     def backprop(weight: float) -> Any:
@@ -237,7 +242,9 @@ class Training:
     """The loss of training, as a sum, as the losses of spaCy's components are, so that none outweighs another on a
     shared tok2vec.
 
-    Local: the cross-entropy of each gold action among those that are possible. Global (Andor et al. 2016, section 2.3):
+    Local: the cross-entropy of each gold action among those that are possible. Before global training, with an extra
+    term by which the scores come close to log-probabilities by themselves (Devlin et al. 2014, "Fast and Robust Neural
+    Network Joint Models", section 2.3), so that their plain sums are of use from its first step on. Global (Andor et al. 2016, section 2.3):
     that of each gold derivation among the derivations of the beam, up to where it leaves the beam; of trees that are
     known as a whole."""
 
@@ -246,6 +253,7 @@ class Training:
     features: FeatureSet
     beam_width: int
     normalization: Normalization
+    self_normalized: bool
 
     def __call__(self, scorer: TransitionScorer, tokens: Tensor, dropout: float) -> Tensor:
         n_labels = (scorer.output.out_features - LEFT) // 2
@@ -263,7 +271,9 @@ class Training:
         scores = scorer.score(table, found.rows, dropout)
         sizes = torch.tensor([1, 1, n_labels, n_labels], device=scores.device)
         valid = found.valid.repeat_interleave(sizes, dim=1, output_size=scores.shape[1])
-        return F.cross_entropy(scores.masked_fill(~valid, NEVER), found.actions, reduction="sum")
+        scores = scores.masked_fill(~valid, NEVER)
+        loss = F.cross_entropy(scores, found.actions, reduction="sum")
+        return loss + SELF_NORMALIZATION * scores.logsumexp(1).square().sum() if self.self_normalized else loss
 
     def global_loss(
         self, scorer: TransitionScorer, table: Tensor, n_labels: int, dropout: float

@@ -415,6 +415,20 @@ def test_learning_globally_is_not_learning_locally():
     assert words[0] != words[1]
 
 
+def test_before_global_training_scores_come_close_to_log_probabilities():
+    sums = []
+    for normalization in ("local", "global"):
+        nlp = trained(SENTENCES, steps=40, beam_width=4, normalization=normalization, local_steps=1000)
+        parser = nlp.get_pipe("fodl_parser")
+        found = {}
+        for as_ in ("local", "global"):
+            parser.cfg["normalization"] = as_
+            (beam,) = parser.beams([words_doc(nlp, *SENTENCES)])
+            found[as_] = beam.scores[0, 0]
+        sums.append(abs(found["local"] - found["global"]))
+    assert sums[1] < 0.1 * sums[0]
+
+
 def test_a_model_is_used_as_it_was_trained(tmp_path):
     """Whatever the config says that it is to learn next, and with any beam."""
     nlp = trained(SENTENCES, steps=40, beam_width=4, normalization="global", local_steps=20, n_best=2)
