@@ -244,9 +244,10 @@ class Training:
 
     Local: the cross-entropy of each gold action among those that are possible. Before global training, with an extra
     term by which the scores come close to log-probabilities by themselves (Devlin et al. 2014, "Fast and Robust Neural
-    Network Joint Models", section 2.3), so that their plain sums are of use from its first step on. Global (Andor et al. 2016, section 2.3):
-    that of each gold derivation among the derivations of the beam, up to where it leaves the beam; of trees that are
-    known as a whole."""
+    Network Joint Models", section 2.3), so that their plain sums are of use from its first step on.
+
+    Global (Andor et al. 2016, section 2.3): the cross-entropy of each gold derivation among the derivations of the beam,
+    up to where it leaves the beam; of trees that are known as a whole."""
 
     words: Words
     gold: Gold
