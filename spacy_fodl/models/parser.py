@@ -1,8 +1,7 @@
 """The arc-standard parser."""
 
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Callable, Iterator, List, Literal, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Iterator, List, Literal, NamedTuple, Optional, Tuple, Union, cast
 
 import numpy as np
 import torch
@@ -20,14 +19,11 @@ from ..transition.actions import LEFT, ROOT_HEAD
 from ..transition.features import FEATURE_SETS, FeatureSet
 from ..transition.oracle import gold_actions, gold_configurations
 from ..transition.paths import gold_paths, path_scores
-from ..transition.search import NEVER, search
+from ..transition.search import Score, log_probabilities, search
 from ..transition.state import Sentences
 
 # Words that are parsed together when predicting: bounds the memory, and the table of features stays close to the core.
 PREDICT_WORDS = 8192
-
-# Weight of the squared log-partition in the loss before global training.
-SELF_NORMALIZATION = 0.1
 
 Normalization = Literal["local", "global"]
 
@@ -143,7 +139,6 @@ def build_transition_parser_v1(
             "features": Free(features),
             "beam_width": Free(1),
             "normalization": Free("local"),
-            "self_normalized": Free(False),
             "n_trees": Free(1),
         },
     )
@@ -169,10 +164,10 @@ def forward(model: Model, X: Union[List[Doc], Batch], is_train: bool) -> Tuple[A
     settings = {name: setting.value for name, setting in model.attrs.items()}
     features = FEATURE_SETS[settings.pop("features")]
     vectors, backprop_tok2vec = tok2vec(docs, is_train)
-    n_trees, self_normalized = settings.pop("n_trees"), settings.pop("self_normalized")
+    n_trees = settings.pop("n_trees")
     run: Union[Training, Prediction]
     if isinstance(X, Batch):
-        run = Training(X.words, X.gold, features, **settings, self_normalized=self_normalized)
+        run = Training(X.words, X.gold, features, **settings)
     else:
         run = Prediction(words_of(docs), features, **settings, n_trees=n_trees)
     result, backprop_scorer = scorer((vectors, run), is_train)
@@ -228,8 +223,11 @@ class Prediction:
         heads, labels = torch.zeros((2, self.n_trees, n_words), dtype=torch.long, device=device)
         scores = torch.zeros((self.n_trees, len(first)), device=device)
         for which, words, sentences in known_sentences(starts):
-            score = partial(scorer.score, scorer.table(tokens[places[words]]))
-            found = search(sentences, self.features, score, self.beam_width, self.normalization == "local")
+            table = scorer.table(tokens[places[words]])
+            score = (
+                best_first(scorer, table) if self.beam_width == 1 else scores_to_add(scorer, table, self.normalization)
+            )
+            found = search(sentences, self.features, score, self.beam_width)
             its_heads = found.heads[: self.n_trees]
             heads[:, words] = torch.where(its_heads == ROOT_HEAD, ROOT_HEAD, words[its_heads])
             labels[:, words] = found.labels[: self.n_trees]
@@ -237,24 +235,47 @@ class Prediction:
         return Beams(*(array.cpu().numpy() for array in (heads, labels, scores, first)))
 
 
+def best_first(scorer: TransitionScorer, table: Tensor) -> Score:
+    """Scores to compare actions by, which need not add up to anything."""
+    return lambda rows, valid: cast(Tensor, scorer.output(scorer.hidden(table, rows)))
+
+
+def scores_to_add(
+    scorer: TransitionScorer, table: Tensor, normalization: Normalization, kept: Union[Tensor, float] = 1.0
+) -> Score:
+    """Local: log-probabilities among the possible actions. Global: these, and the worth of the configuration where they
+    are taken, whatever action it is. Sums of them can be anything that sums of unnormalized scores can, and training
+    that was local before goes on from where it was.
+
+    scorer (TransitionScorer): The scorer.
+    table (Tensor): What its `table` made of the tokens.
+    normalization (str): "local" or "global".
+    kept (Union[Tensor, float]): What hidden units are multiplied by. *Shape:* (hidden,)
+    """
+
+    def score(rows: Tensor, valid: Tensor) -> Tensor:
+        hidden = scorer.hidden(table, rows) * kept
+        log_probs = log_probabilities(scorer.output(hidden), valid)
+        return log_probs if normalization == "local" else log_probs + scorer.worth(hidden)
+
+    return score
+
+
 @dataclass
 class Training:
     """The loss of training, as a sum, as the losses of spaCy's components are, so that none outweighs another on a
     shared tok2vec.
 
-    Local: the cross-entropy of each gold action among those that are possible. Before global training, with an extra
-    term by which the scores come close to log-probabilities by themselves (Devlin et al. 2014, "Fast and Robust Neural
-    Network Joint Models", section 2.3), so that their plain sums are of use from its first step on.
+    Local: the cross-entropy of each gold action among those that are possible.
 
-    Global (Andor et al. 2016, section 2.3): the cross-entropy of each gold derivation among the derivations of the beam,
-    up to where it leaves the beam; of trees that are known as a whole."""
+    Global (Andor et al. 2016, section 2.3): the cross-entropy of gold derivations among the derivations of the beam, up
+    to where they leave it; of trees that are known as a whole."""
 
     words: Words
     gold: Gold
     features: FeatureSet
     beam_width: int
     normalization: Normalization
-    self_normalized: bool
 
     def __call__(self, scorer: TransitionScorer, tokens: Tensor, dropout: float) -> Tensor:
         n_labels = (scorer.output.out_features - LEFT) // 2
@@ -269,17 +290,13 @@ class Training:
         found = gold_configurations(self.sentences(gold_starts), heads, labels, known, self.features, n_labels)
         if not len(found.actions):
             return 0.0
-        scores = scorer.score(table, found.rows, dropout)
-        sizes = torch.tensor([1, 1, n_labels, n_labels], device=scores.device)
-        valid = found.valid.repeat_interleave(sizes, dim=1, output_size=scores.shape[1])
-        scores = scores.masked_fill(~valid, NEVER)
-        loss = F.cross_entropy(scores, found.actions, reduction="sum")
-        return loss + SELF_NORMALIZATION * scores.logsumexp(1).square().sum() if self.self_normalized else loss
+        hidden = F.dropout(scorer.hidden(table, found.rows), dropout, scorer.training)
+        log_probs = log_probabilities(scorer.output(hidden), found.valid)
+        return F.nll_loss(log_probs, found.actions, reduction="sum")
 
     def global_loss(
         self, scorer: TransitionScorer, table: Tensor, n_labels: int, dropout: float
     ) -> Union[Tensor, float]:
-        # The search has to see the scores that are learned from, so hidden units are not dropped here.
         heads, labels, known, gold_starts = self.gold_on(table.device)
         sentences = self.windows(gold_starts, known)
         if not len(sentences.sizes):
@@ -287,11 +304,13 @@ class Training:
         kinds, words = gold_actions(heads)
         steps = 2 * sentences.first[:, None] + torch.arange(2 * int(sentences.sizes[0]), device=table.device)
         steps = steps.clamp(max=len(kinds) - 1)
+        # The search has to see the scores that are learned from: the same units are dropped in all configurations.
+        kept = F.dropout(table.new_ones(scorer.n_hidden), dropout, scorer.training)
+        score = scores_to_add(scorer, table, "global", kept)
         with torch.no_grad():
-            score = partial(scorer.score, table)
             gold = kinds[steps], labels[words[steps]]
             found = gold_paths(sentences, *gold, self.features, score, self.beam_width, n_labels)
-        totals = path_scores(found, scorer.score(table, found.rows))
+        totals = path_scores(found, score(found.rows, found.valid))
         return (totals.logsumexp(1) - totals[:, -1]).sum()
 
     def gold_on(self, device: torch.device) -> List[Tensor]:

@@ -55,6 +55,10 @@ class TransitionScorer(nn.Module):
             self.labels = nn.Parameter(torch.randn(label_width, n_labels * hidden) * (2 / n_features) ** 0.5)
         self.activation = SCORER_ACTIVATIONS[activation]()
         self.output = nn.Linear(hidden, n_out)
+        # 0 as long as it isn't trained.
+        self.worth = nn.Linear(hidden, 1)
+        nn.init.zeros_(self.worth.weight)
+        nn.init.zeros_(self.worth.bias)
         self.register_buffer("places", torch.arange(n_tokens + n_labels), persistent=False)
 
     def forward(
@@ -81,13 +85,13 @@ class TransitionScorer(nn.Module):
             table = torch.cat([table, (self.label_vectors @ self.labels).view(-1, self.n_hidden)])
         return table
 
-    def score(self, table: Tensor, rows: Tensor, dropout: float = 0.0) -> Tensor:
+    def hidden(self, table: Tensor, rows: Tensor) -> Tensor:
         """
         table (Tensor): What `table` made of the tokens.
         rows (Tensor): The word at each place, the root and "nothing there" behind the words, then the label at each
             place, 0 for none. *Shape:* (configurations, n_tokens + n_labels)
-        dropout (float): Rate on the hidden layer, when the module is in training mode.
-        RETURNS (Tensor): *Shape:* (configurations, n_out)
+        RETURNS (Tensor): What `output` makes scores of actions of, and `worth` the worth of configurations, whatever
+            action is taken. *Shape:* (configurations, hidden)
         """
         n = self.n_tokens
         if self.n_labels:
@@ -95,6 +99,5 @@ class TransitionScorer(nn.Module):
             rows = torch.cat([rows[:, :n] * n, labels], dim=1) + self.places
         else:
             rows = rows * n + self.places
-        hidden = self.activation(F.embedding_bag(rows, table, mode="sum") + self.bias)
-        scores: Tensor = self.output(F.dropout(hidden, dropout, self.training))
-        return scores
+        hidden: Tensor = self.activation(F.embedding_bag(rows, table, mode="sum") + self.bias)
+        return hidden

@@ -355,7 +355,6 @@ class FodlParser(SafeSaving, TrainablePipe):
 
     def _prepare(self, normalization: str, n_trees: int = 1) -> None:
         self.model.attrs["normalization"] = Free(normalization)
-        self.model.attrs["self_normalized"] = Free(self.normalization == "global")
         self.model.attrs["n_trees"] = Free(n_trees)
 
     def _over_tokens(self, docs: List[Doc], words: Words, heads: np.ndarray, labels: np.ndarray) -> List[Parse]:

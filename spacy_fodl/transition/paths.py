@@ -18,6 +18,8 @@ class Paths(NamedTuple):
 
     rows: Tensor
     """What the features of each configuration look at. *Shape:* (configurations, features)"""
+    valid: Tensor
+    """Which kinds of action are possible in it. *Shape:* (configurations, KINDS)"""
     configurations: Tensor
     """Where each action was taken. *Shape:* (actions taken,)"""
     actions: Tensor
@@ -47,7 +49,7 @@ def gold_paths(
     kinds (Tensor): The kinds of the gold actions, padded at the end. *Shape:* (sentences, longest derivation)
     labels (Tensor): Their labels, of no effect where there is none. *Shape:* (sentences, longest derivation)
     features (FeatureSet): What the scores look at.
-    score (Score): As in `search`. The scores are added up as they are.
+    score (Score): Scores the actions.
     width (int): Hypotheses a sentence.
     n_labels (int): Number of labels.
     RETURNS (Paths): The paths.
@@ -62,12 +64,14 @@ def gold_paths(
     counts = torch.zeros((n_sentences, width), dtype=torch.bool, device=device)
     lengths = torch.zeros_like(sentences.sizes)
     all_rows: List[Tensor] = []
+    all_valid: List[Tensor] = []
     steps = []
     first = step = 0
     while len(which):
-        rows = state.feature_rows()
+        rows, valid = state.feature_rows(), state.valid()
         all_rows.append(rows)
-        totals, came_from, kind, label = expand(state, totals, score(rows), normalized=False)
+        all_valid.append(valid)
+        totals, came_from, kind, label = expand(state, totals, score(rows, valid), valid)
         if came_from is None:
             came_from, totals = torch.zeros_like(totals, dtype=torch.long), torch.zeros_like(totals)
         actions = column(kind, label, n_labels).view(-1, width)
@@ -85,16 +89,16 @@ def gold_paths(
             on = torch.nonzero(lasts)[:, 0]
             state.take(on)
             which, totals, place = which[on], totals[on], place[on]
-    return traced(steps, torch.cat(all_rows), counts, lengths)
+    return traced(steps, torch.cat(all_rows), torch.cat(all_valid), counts, lengths)
 
 
-def traced(steps: list, rows: Tensor, counts: Tensor, lengths: Tensor) -> Paths:
+def traced(steps: list, rows: Tensor, valid: Tensor, counts: Tensor, lengths: Tensor) -> Paths:
     """Follow the hypotheses back from where the search stopped.
 
     steps (list): For each step the number of its first configuration; the sentences that took part; which hypothesis
         each one came from and its action, *shape* (sentences, width); the place of gold before it and its action,
         *shape* (sentences,).
-    rows (Tensor): As in Paths, of all configurations. *Shape:* (configurations, features)
+    rows, valid (Tensor): As in Paths, of all configurations.
     counts, lengths (Tensor): As in Paths.
     RETURNS (Paths): The paths.
     """
@@ -112,7 +116,7 @@ def traced(steps: list, rows: Tensor, counts: Tensor, lengths: Tensor) -> Paths:
         parts.append(torch.stack([configurations[used], taken[used], paths[which][used]]))
     configurations, taken, its_path = torch.cat(parts, dim=1)
     unique, configurations = configurations.unique(return_inverse=True)
-    return Paths(rows[unique], configurations, taken, its_path, counts, lengths)
+    return Paths(rows[unique], valid[unique], configurations, taken, its_path, counts, lengths)
 
 
 def path_scores(found: Paths, scores: Tensor) -> Tensor:

@@ -10,7 +10,10 @@ from .actions import KINDS, LEFT, ROOT_HEAD, n_labels
 from .features import FeatureSet
 from .state import Sentences, State
 
-Score = Callable[[Tensor], Tensor]
+# From what the features of configurations look at (State.feature_rows) and the kinds of action that are possible
+# (State.valid) to a score for each action, of which those of a derivation are added up. *Shape:* (configurations,
+# features), (configurations, KINDS) → (configurations, actions). Scores of impossible actions don't matter.
+Score = Callable[[Tensor, Tensor], Tensor]
 NEVER = float("-inf")
 
 
@@ -26,17 +29,15 @@ class Trees(NamedTuple):
     width of 1 nothing is summed up. *Shape:* (width, sentences)"""
 
 
-def search(sentences: Sentences, features: FeatureSet, score: Score, width: int = 1, normalized: bool = True) -> Trees:
+def search(sentences: Sentences, features: FeatureSet, score: Score, width: int = 1) -> Trees:
     """Find the derivations with the highest sums of scores that a beam comes across: at each step it goes on with the
     `width` best of each sentence. All derivations of a sentence have as many actions, so they compete at each step as
     they are. A width of 1 takes the best possible action at each step.
 
     sentences (Sentences): What to parse.
     features (FeatureSet): What the scores look at.
-    score (Score): From the rows of State.feature_rows to a score for each action. *Shape:* (configurations, features)
-        → (configurations, actions)
+    score (Score): Scores the actions.
     width (int): Hypotheses a sentence.
-    normalized (bool): Whether to add up log-probabilities among the possible actions, or the scores as they are.
     RETURNS (Trees): The trees.
     """
     state = State(sentences, features, width)
@@ -50,28 +51,27 @@ def search(sentences: Sentences, features: FeatureSet, score: Score, width: int 
             finished.append(totals[n:])
             totals = totals[:n]
         state.keep(n)
-        totals, came_from, kind, label = expand(state, totals, score(state.feature_rows()), normalized)
+        valid = state.valid()
+        totals, came_from, kind, label = expand(state, totals, score(state.feature_rows(), valid), valid)
         steps.append((came_from, *state.apply(kind, label), label))
     finished.append(totals)
     return Trees(*traced(sentences, steps, width), torch.cat(finished[::-1]).T)
 
 
 def expand(
-    state: State, totals: Tensor, scores: Tensor, normalized: bool
+    state: State, totals: Tensor, scores: Tensor, valid: Tensor
 ) -> Tuple[Tensor, Optional[Tensor], Tensor, Tensor]:
     """Choose how the hypotheses of each sentence go on, and put the state in the order of those that they come from.
 
     state (State): The configurations.
     totals (Tensor): The scores of the hypotheses so far, -inf for those that are none. *Shape:* (sentences, width)
     scores (Tensor): The scores of the actions. *Shape:* (configurations, actions)
-    normalized (bool): As in `search`.
+    valid (Tensor): Which kinds of action are possible. *Shape:* (configurations, KINDS)
     RETURNS (Tuple[Tensor, Optional[Tensor], Tensor, Tensor]): The new scores, and which hypothesis each new one comes
         from, *shape* (sentences, width) both, the best first; and the kind and the label of its action, *shape*
         (configurations,). At a width of 1 the scores stay as they are, and None.
     """
-    valid, width, n = state.valid(), state.width, len(totals)
-    if normalized and width > 1:
-        scores = log_probabilities(scores, valid)
+    width, n = state.width, len(totals)
     values, kinds, labels = best_of_each_kind(scores, valid, width)
     came_from = None
     if width == 1:

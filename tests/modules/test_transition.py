@@ -31,23 +31,24 @@ def test_the_table_gives_what_concatenation_gives(activation, n_labels):
     module = scorer(activation, n_labels)
     tokens = torch.randn(7, 5)
     rows = torch.cat([torch.randint(0, 9, (20, N_TOKENS)), torch.randint(0, 4, (20, n_labels))], dim=1)
-    found = module.score(module.table(tokens), rows)
+    hidden = module.hidden(module.table(tokens), rows)
+    found = module.output(hidden)
     torch.testing.assert_close(found, concatenated(module, tokens, rows))
-    found.sum().backward()
+    worth = module.worth(hidden)
+    assert worth.tolist() == [[0.0]] * 20
+    (found.sum() + worth.sum()).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in module.parameters())
 
 
 def run(module, vectors, dropout):
     rows = torch.arange(20 * (N_TOKENS + N_LABELS), device=vectors.device).reshape(20, -1) % 4
-    return module.score(module.table(vectors), rows, dropout)
+    return module.output(module.hidden(module.table(vectors), rows))
 
 
 def test_dropout_is_for_training_only():
     module, tokens = scorer(), torch.randn(7, 5)
     plain = module(tokens, run)
     assert not torch.equal(module(tokens, run, dropout=0.5), plain)
-    table, rows = module.table(tokens), torch.zeros(20, N_TOKENS + N_LABELS, dtype=torch.long)
-    assert not torch.equal(module.score(table, rows, 0.5), module.score(table, rows))
     module.eval()
     assert torch.equal(module(tokens, run, dropout=0.5), plain)
 

@@ -28,7 +28,7 @@ def paths_of(lengths, features, score, width, heads=HEADS, labels=LABELS):
 
 
 def loss_of(found, score):
-    totals = path_scores(found, score(found.rows))
+    totals = path_scores(found, score(found.rows, found.valid))
     return totals.logsumexp(1) - totals[:, -1]
 
 
@@ -37,12 +37,12 @@ def test_a_beam_as_wide_as_the_space_gives_the_loss_over_all_derivations(name):
     features, n = FEATURE_SETS[name], 3
     score = scorer(features, n)
     heads, labels = [1, -1, 1], [2, 0, 1]
-    every = every_derivation(n, features, score, normalized=False)
+    every = every_derivation(n, features, score)
     found = paths_of([n], features, score, len(every) + 2, heads, labels)
     assert found.lengths.tolist() == [2 * n]
     assert found.counts.sum() == len(every) - 1  # All but gold, which has a column of its own.
     totals = torch.tensor([total for total, _, _ in every])
-    gold_total = path_scores(found, score(found.rows))[0, -1]
+    gold_total = path_scores(found, score(found.rows, found.valid))[0, -1]
     same_tree = [total for total, *tree in every if tree == [heads, labels]]
     assert any(gold_total == pytest.approx(total, abs=1e-4) for total in same_tree)
     assert loss_of(found, score)[0] == pytest.approx(float(totals.logsumexp(0) - gold_total), abs=1e-4)
@@ -61,8 +61,8 @@ def test_the_loss_of_a_batch_equals_that_of_its_sentences(name, width):
         shift = torch.arange(n + 2) + first
         shift[n:] = torch.tensor([together.root, together.nothing])
 
-        def alone_score(rows, words=shift):
-            return score(torch.cat([words[rows[:, : features.n_tokens]], rows[:, features.n_tokens :]], dim=1))
+        def alone_score(rows, valid, words=shift):
+            return score(torch.cat([words[rows[:, : features.n_tokens]], rows[:, features.n_tokens :]], dim=1), valid)
 
         heads = [head - first if head >= 0 else head for head in HEADS[first : first + n]]
         alone = paths_of([n], features, alone_score, width, heads, LABELS[first : first + n])
@@ -79,7 +79,7 @@ def forced(features, n_words, lengths, wrong_at):
     calls = iter(range(1000))
     alive = torch.arange(len(lengths))
 
-    def score(rows):
+    def score(rows, valid):
         nonlocal alive
         step = next(calls)
         alive = alive[[step < 2 * lengths[i] and step <= wrong_at[i] for i in alive.tolist()]]
@@ -109,12 +109,12 @@ def test_gold_that_the_beam_keeps_costs_what_the_others_leave_it():
     features = FEATURE_SETS["stack3"]
     sentences = sentences_of([2])
     score = scorer(features, 2)
-    every = every_derivation(2, features, score, normalized=False)
+    every = every_derivation(2, features, score)
     _, heads, labels = every[0]
     found = paths_of([2], features, score, 3, heads, labels)
-    totals = path_scores(found, score(found.rows))[0]
+    totals = path_scores(found, score(found.rows, found.valid))[0]
     assert found.lengths.tolist() == [4]
-    best = search(sentences, features, score, 3, normalized=False).scores[:, 0]
+    best = search(sentences, features, score, 3).scores[:, 0]
     torch.testing.assert_close(totals[totals > float("-inf")].sort(descending=True).values, best)
 
 
@@ -126,7 +126,7 @@ def test_the_gradient_goes_through_the_partition():
     table = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.double, requires_grad=True)
     places = torch.arange(shape[1])
 
-    def score(rows):
+    def score(rows, valid):
         return table[rows, places].sum(1)
 
     def loss():
@@ -155,7 +155,7 @@ def test_learning_globally_brings_gold_to_the_top():
     places = torch.arange(shape[1])
     optimizer = torch.optim.Adam([table], 0.1)
 
-    def score(rows):
+    def score(rows, valid):
         return table[rows, places].sum(1)
 
     for _ in range(60):
@@ -165,7 +165,7 @@ def test_learning_globally_brings_gold_to_the_top():
         loss_of(found, score).sum().backward()
         optimizer.step()
     with torch.no_grad():
-        assert search(sentences, features, score, 4, normalized=False).heads[0].tolist() == HEADS
+        assert search(sentences, features, score, 4).heads[0].tolist() == HEADS
 
 
 def test_no_tensor_without_device():
@@ -175,5 +175,5 @@ def test_no_tensor_without_device():
     places = torch.arange(features.n_tokens + features.n_labels)
     table = torch.randn(sentences.n_words + 2, len(places), n_actions(N_LABELS))
     with DeviceRequired():
-        found = gold_paths(sentences, *gold, features, lambda rows: table[rows, places].sum(1), 3, N_LABELS)
+        found = gold_paths(sentences, *gold, features, lambda rows, valid: table[rows, places].sum(1), 3, N_LABELS)
         path_scores(found, table[found.rows, places].sum(1))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from spacy_fodl.transition.actions import KINDS, LEFT, RIGHT, SHIFT, n_actions
 from spacy_fodl.transition.features import FEATURE_SETS
-from spacy_fodl.transition.search import search
+from spacy_fodl.transition.search import log_probabilities, search
 from spacy_fodl.transition.state import Sentences, State
 
 from ..util import DeviceRequired
@@ -26,12 +26,17 @@ def sentences_of(lengths, may_start=None, may_continue=None):
     return Sentences(n, first, sizes, first + sizes, *flags)
 
 
-def scorer(features, n_words, seed=0):
-    """Scores that depend on every feature."""
+def scorer(features, n_words, seed=0, normalized=False):
+    """Scores that depend on every feature, or log-probabilities."""
     generator = torch.Generator().manual_seed(seed)
     n_rows = max(n_words + 2, N_LABELS + 1)
     table = torch.randn((n_rows, features.n_tokens + features.n_labels, n_actions(N_LABELS)), generator=generator)
-    return lambda rows: table[rows, torch.arange(rows.shape[1])].sum(1)
+
+    def score(rows, valid):
+        scores = table[rows, torch.arange(rows.shape[1])].sum(1)
+        return log_probabilities(scores, valid) if normalized else scores
+
+    return score
 
 
 def family(naive, word):
@@ -48,9 +53,9 @@ def family(naive, word):
     return found
 
 
-def renumbered(rows, score, words, n_tokens):
+def renumbered(rows, valid, score, words, n_tokens):
     """The scores for rows that number their words in another way."""
-    return score(torch.cat([words[rows[:, :n_tokens]], rows[:, n_tokens:]], dim=1))
+    return score(torch.cat([words[rows[:, :n_tokens]], rows[:, n_tokens:]], dim=1), valid)
 
 
 def naive_rows(naive, features, n_words):
@@ -108,8 +113,8 @@ def crosses(heads, i):
 def test_the_batch_equals_one_by_one(name, width, normalized):
     features = FEATURE_SETS[name]
     together = sentences_of(LENGTHS)
-    score = scorer(features, together.n_words)
-    found = search(together, features, score, width, normalized)
+    score = scorer(features, together.n_words, normalized=normalized)
+    found = search(together, features, score, width)
     first = 0
     for i, n in enumerate(LENGTHS):
         part = sentences_of([n])
@@ -117,7 +122,7 @@ def test_the_batch_equals_one_by_one(name, width, normalized):
         shift[n:] = torch.tensor([together.root, together.nothing])
 
         alone_score = partial(renumbered, score=score, words=shift, n_tokens=features.n_tokens)
-        alone = search(part, features, alone_score, width, normalized)
+        alone = search(part, features, alone_score, width)
         heads = torch.where(alone.heads < 0, alone.heads, alone.heads + first)
         assert torch.equal(found.heads[:, first : first + n], heads)
         assert torch.equal(found.labels[:, first : first + n], alone.labels)
@@ -132,8 +137,8 @@ def test_greedy_takes_the_best_possible_action(name):
     score = scorer(features, n)
     naive = Naive(n)
     for _ in range(2 * n):
-        scores = score(torch.tensor([naive_rows(naive, features, n)]))[0].tolist()
         valid = naive.valid()
+        scores = score(torch.tensor([naive_rows(naive, features, n)]), torch.tensor([valid]))[0].tolist()
         columns = [(scores[c], c) for c in range(n_actions(N_LABELS)) if valid[kind_of(c)]]
         best = max(columns)[1]
         naive.apply(kind_of(best), (best - 2) % N_LABELS if best >= 2 else 0)
@@ -153,7 +158,7 @@ def test_no_tensor_without_device():
     places = torch.arange(table.shape[1])
     with DeviceRequired():
         for width in (1, 3):
-            search(sentences, features, lambda rows: table[rows, places].sum(1), width)
+            search(sentences, features, lambda rows, valid: table[rows, places].sum(1), width)
 
 
 @pytest.mark.parametrize("name", FEATURE_SETS)
@@ -181,7 +186,7 @@ def test_hypotheses_of_a_sentence_share_their_past(name):
 def test_no_sentences():
     empty = torch.zeros(0, dtype=torch.long)
     sentences = Sentences(0, empty, empty, empty, empty.bool(), empty.bool())
-    assert len(search(sentences, FEATURE_SETS["stack3"], lambda rows: rows).heads[0]) == 0
+    assert len(search(sentences, FEATURE_SETS["stack3"], lambda rows, valid: rows).heads[0]) == 0
 
 
 def test_the_stack_is_shared_and_not_copied():
@@ -195,7 +200,7 @@ def test_the_stack_is_shared_and_not_copied():
     assert state.nodes.shape == (2 + 2 * n, 4)
 
 
-def every_derivation(n, features, score, normalized):
+def every_derivation(n, features, score):
     """All derivations of a sentence with their scores, by the textbook's parser."""
     found = []
 
@@ -203,10 +208,8 @@ def every_derivation(n, features, score, normalized):
         if naive.buffer == n and len(naive.stack) == 1:
             found.append((total, naive.heads, naive.labels))
             return
-        scores = score(torch.tensor([naive_rows(naive, features, n)]))[0].double()
+        scores = score(torch.tensor([naive_rows(naive, features, n)]), torch.tensor([naive.valid()]))[0].double()
         possible = [c for c in range(len(scores)) if naive.valid()[kind_of(c)]]
-        if normalized:
-            scores = scores - scores[possible].logsumexp(0)
         for c in possible:
             one = copy.deepcopy(naive)
             one.apply(kind_of(c), (c - 2) % N_LABELS if c >= 2 else 0)
@@ -220,10 +223,10 @@ def every_derivation(n, features, score, normalized):
 @pytest.mark.parametrize("normalized", [True, False])
 def test_a_beam_as_wide_as_the_space_finds_every_derivation(name, normalized):
     features, n = FEATURE_SETS[name], 3
-    score = scorer(features, n)
-    expected = every_derivation(n, features, score, normalized)
+    score = scorer(features, n, normalized=normalized)
+    expected = every_derivation(n, features, score)
     width = len(expected) + 3
-    found = search(sentences_of([n]), features, score, width, normalized)
+    found = search(sentences_of([n]), features, score, width)
     assert found.scores[:-3, 0].tolist() == pytest.approx([total for total, _, _ in expected], abs=1e-4)
     assert found.scores[-3:, 0].tolist() == [float("-inf")] * 3
     assert found.heads[:-3].tolist() == [heads for _, heads, _ in expected]
@@ -235,9 +238,9 @@ def test_a_beam_as_wide_as_the_space_finds_every_derivation(name, normalized):
 def test_a_wider_beam_is_no_worse_than_greedy_and_its_hypotheses_differ():
     features = FEATURE_SETS["stack3"]
     sentences = sentences_of(LENGTHS)
-    score = scorer(features, sentences.n_words)
     for normalized in (True, False):
-        narrow, wide = (search(sentences, features, score, width, normalized).scores for width in (2, 16))
+        score = scorer(features, sentences.n_words, normalized=normalized)
+        narrow, wide = (search(sentences, features, score, width).scores for width in (2, 16))
         assert (wide[0] >= narrow[0] - 1e-4).float().mean() >= 0.8
         assert (wide[:-1] >= wide[1:]).all()
     beam = search(sentences, features, score, 8)
