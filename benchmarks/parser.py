@@ -1,8 +1,12 @@
-"""Parsing UD English-EWT: accuracy beside spaCy's parser, with gold sentences, without them, and on raw text; speed."""
+"""Parsing UD English-EWT: accuracy beside spaCy's parser, with gold sentences, without them, and on raw text; what
+beams and global training bring; how true probabilities are; speed and memory."""
 
+import itertools
+import tempfile
 import time
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Union, cast
 
+import spacy
 import torch
 from spacy.cli.init_config import init_config
 from spacy.language import Language
@@ -15,10 +19,13 @@ from spacy.training.initialize import init_nlp
 from spacy.util import load_config, registry
 from thinc.api import Config
 
+from spacy_fodl.analysis.calibration import fit_temperature, head_probs, reliability
+from spacy_fodl.cli.calibrate import arc_evidence
+from spacy_fodl.pipeline.parser import FodlParser
 from spacy_fodl.training.conllu import make_conllu_corpus_v1
 
-from .data import checked, checksums
-from .harness import ROOT, Options, chosen, peak_memory, run_job, run_jobs, write_result
+from .data import checked, checksums, glove, glove_checksum
+from .harness import ROOT, Options, chosen, memory_now, peak_memory, run_job, run_jobs, write_result
 from .training import trained
 
 TASK = "parser"
@@ -26,6 +33,12 @@ SPLITS = ["train", "dev", "test"]
 DATA = [f"ud_english_ewt/en_ewt-ud-{split}.conllu" for split in SPLITS]
 EVAL_STEPS = 400
 ROUNDS = 7
+VECTOR_WIDTH = 50
+WITH_VECTORS = ["fodl", "spacy_vectors", "spacy_encoder"]
+# The beam of configs/parser.cfg, and those that are tried with what it made.
+BEAM = 8
+BEAMS = [1, 2, 4, 8, 16, 32]
+STREAM_WORDS = 1_000_000
 LENGTHS = [100, 1000, 10000, 50000]
 # Sentences a document where the parser has to find them.
 N_SENTS = 10
@@ -53,17 +66,37 @@ def ours(name: str) -> Settings:
     return dict(load_config(ROOT / "configs" / name, interpolate=False))
 
 
-def spacy_parser() -> Settings:
+def with_vectors() -> Settings:
+    """configs/parser.cfg with GloVe vectors beside its other embeddings, as its head says."""
+    config = ours("parser.cfg")
+    config["paths"]["vectors"] = str(glove())
+    tok2vec = config["components"]["fodl_parser"]["model"]["tok2vec"]
+    tok2vec["embed"]["*"]["vectors"] = {"@architectures": "spacy_fodl.StaticEmbed.v1"}
+    tok2vec["encode"]["nI"] += VECTOR_WIDTH
+    return config
+
+
+def spacy_parser(component: str = "parser") -> Settings:
     """What `spacy init config --pipeline parser` writes, with averaged weights, which improve it. How long it is
     trained and on how many words at once is set as for the others."""
     config = Config(init_config(lang="en", pipeline=["parser"], silent=True))
     config["training"]["optimizer"]["use_averages"] = True
+    config["components"]["parser"]["factory"] = component
     return dict(config)
 
 
+def spacy_vectors() -> Settings:
+    """The same with GloVe vectors."""
+    config = spacy_parser()
+    config["paths"]["vectors"] = str(glove())
+    config["components"]["tok2vec"]["model"]["embed"]["include_static_vectors"] = True
+    return config
+
+
 def spacy_encoder() -> Settings:
-    """spaCy's parser on the tok2vec of configs/parser.cfg."""
-    config, mine = spacy_parser(), ours("parser.cfg")
+    """spaCy's parser on the tok2vec of with_vectors."""
+    config, mine = spacy_parser(), with_vectors()
+    config["paths"]["vectors"] = mine["paths"]["vectors"]
     tok2vec = mine["components"]["fodl_parser"]["model"]["tok2vec"]
     config["components"]["tok2vec"]["model"] = tok2vec
     width = tok2vec["encode"]["width"]
@@ -71,8 +104,9 @@ def spacy_encoder() -> Settings:
     config["initialize"]["before_init"] = {"@callbacks": "spacy_fodl.count_words.v1", "corpus": "${corpora.train}"}
     config["components"]["parser"]["model"]["tok2vec"]["width"] = width
     config["training"]["dropout"] = mine["training"]["dropout"]
-    # But for the clipping: what our layers do by themselves, spaCy's leave to the optimizer.
-    config["training"]["optimizer"] = {**mine["training"]["optimizer"], "grad_clip": 1.0}
+    # But for the clipping: what our layers do by themselves, spaCy's leave to the optimizer. And without global steps.
+    rate = mine["training"]["optimizer"]["learn_rate"]["first"]
+    config["training"]["optimizer"] = {**mine["training"]["optimizer"], "learn_rate": rate, "grad_clip": 1.0}
     return config
 
 
@@ -84,7 +118,8 @@ class System(NamedTuple):
 
 
 SYSTEMS: Dict[str, System] = {
-    "fodl": System("`fodl_parser`, `configs/parser.cfg`", lambda: ours("parser.cfg"), 2000, 1500),
+    "fodl": System("`fodl_parser`, `configs/parser.cfg` with GloVe vectors", with_vectors, 4300, 1500),
+    "scratch": System("`fodl_parser`, `configs/parser.cfg`", lambda: ours("parser.cfg"), 4300, 1500),
     "fast": System("`fodl_parser`, `configs/parser_fast.cfg`", lambda: ours("parser_fast.cfg"), 6000, 1000),
     "syntaxnet": System(
         "`fodl_tagger` and `fodl_parser`, `configs/parser_syntaxnet.cfg`",
@@ -93,7 +128,20 @@ SYSTEMS: Dict[str, System] = {
         1000,
     ),
     "spacy": System("spaCy's `parser`, the model that `init config` writes", spacy_parser, 6000, 1000),
-    "spacy_encoder": System("spaCy's `parser` on the encoder of `configs/parser.cfg`", spacy_encoder, 2000, 1500),
+    "spacy_vectors": System("the same with GloVe vectors", spacy_vectors, 6000, 1000),
+    "spacy_encoder": System(
+        "spaCy's `parser` on the encoder of `configs/parser.cfg`, with GloVe vectors", spacy_encoder, 3500, 1500
+    ),
+    "spacy_beam": System("spaCy's `beam_parser`", lambda: spacy_parser("beam_parser"), 6000, 1000),
+}
+COMPARISONS = {
+    "speed": ("`configs/parser_fast.cfg` against spaCy's `parser`", "compare_speed"),
+    "speed_beam": (f"the same, both with a beam of {BEAM}", "compare_speed"),
+    "long": ("single documents, `configs/parser_fast.cfg`", "measure_long"),
+    "stream": (
+        f"many documents one after the other, `configs/parser_fast.cfg` with a beam of {BEAM}",
+        "measure_stream",
+    ),
 }
 
 
@@ -101,29 +149,28 @@ def run(options: Options) -> None:
     paths = {split: str(checked(options.data, name)) for split, name in zip(SPLITS, DATA)}
     sums = checksums(options.data, DATA)
     known = [f"{system}_{name}" for system in SYSTEMS for name in INPUTS]
-    wanted = chosen(options, [*known, "speed", "long"])
-    jobs = {name: trainings(name, paths, options) for name in wanted if name not in ("speed", "long")}
+    wanted = chosen(options, [*known, *COMPARISONS])
+    jobs = {name: trainings(name, paths, options) for name in wanted if name not in COMPARISONS}
     for name, runs in run_jobs(jobs, options.at_once):
         system, _, given = name.rpartition("_")
         description = f"{SYSTEMS[system].description}; {INPUTS[given].description}"
-        print(write_result(TASK, name, description, sums, runs, options), flush=True)
-    if "speed" in wanted:
-        rounds = 2 if options.quick else ROUNDS
-        job = {
-            "module": __name__,
-            "function": "compare_speed",
-            "paths": paths,
-            "rounds": rounds,
-            "warm_up": 2 if options.quick else 100,
-        }
-        description = "`configs/parser_fast.cfg` against spaCy's `parser`"
-        print(write_result(TASK, "speed", description, sums, run_job(job)["rounds"], options), flush=True)
+        used = {**sums, **glove_checksum()} if system in WITH_VECTORS else sums
+        print(write_result(TASK, name, description, used, runs, options), flush=True)
+    for name in wanted:
+        if name in COMPARISONS:
+            description, function = COMPARISONS[name]
+            job = {"module": __name__, "function": function, "paths": paths, **comparison(name, options.quick)}
+            print(write_result(TASK, name, description, sums, run_job(job)["rounds"], options), flush=True)
 
-    if "long" in wanted:
-        lengths, warm_up = ([20, 200], 2) if options.quick else (LENGTHS, 100)
-        job = {"module": __name__, "function": "measure_long", "paths": paths, "lengths": lengths, "warm_up": warm_up}
-        description = "single documents, `configs/parser_fast.cfg`"
-        print(write_result(TASK, "long", description, sums, [run_job(job)], options), flush=True)
+
+def comparison(name: str, quick: bool) -> Dict[str, Any]:
+    """The arguments of a comparison."""
+    warm_up = 2 if quick else 100
+    if name == "long":
+        return {"lengths": [20, 200] if quick else LENGTHS, "warm_up": warm_up}
+    if name == "stream":
+        return {"n_words": 2000 if quick else STREAM_WORDS, "warm_up": warm_up}
+    return {"rounds": 2 if quick else ROUNDS, "warm_up": warm_up, "width": BEAM if name == "speed_beam" else 1}
 
 
 def trainings(name: str, paths: Dict[str, str], options: Options) -> List[Dict[str, Any]]:
@@ -177,18 +224,77 @@ def train_parser(system: str, given: str, paths: Dict[str, str], seed: int, step
     config["system"]["seed"] = seed
     config["training"].update({"max_steps": steps, "max_epochs": 0, "patience": 0, "eval_frequency": EVAL_STEPS})
     config["training"]["batcher"]["size"] = SYSTEMS[system].batch_words
-    best, costs = trained(Config(config))
+    with tempfile.TemporaryDirectory() as folder:
+        local_steps = config["components"].get("fodl_parser", {}).get("local_steps", 0)
+        if local_steps:
+            local_steps = min(local_steps, steps // 2)
+            config["components"]["fodl_parser"]["local_steps"] = local_steps
+            keep = {"@callbacks": "spacy_fodl_benchmarks.KeepAt.v1", "step": local_steps, "path": folder}
+            config["training"]["before_update"] = keep
+        best, costs = trained(Config(config))
+        local = spacy.load(folder) if local_steps else None
     figures: Dict[str, Any] = {"seed": seed, "steps": steps}
     for split in ("dev", "test"):
-        reader = registry.resolve({"reader": corpus(paths[split], given, limit)})["reader"]
-        examples = list(reader(best))
-        cpu = time.process_time()
-        for _ in best.pipe(example.predicted for example in examples):
-            pass
-        cpu = time.process_time() - cpu
-        figures.update({f"{split}_{key}": value for key, value in scores(examples).items()})
-        figures[f"{split}_words_per_second"] = round(sum(len(example.predicted) for example in examples) / cpu)
+        if local:
+            for stage, width in STAGES.items():
+                local.get_pipe("fodl_parser").beam_width = width  # type: ignore[attr-defined]
+                figures.update(tested(local, paths[split], given, limit, f"{stage}_{split}"))
+        figures.update(tested(best, paths[split], given, limit, split))
+    if local:
+        parser = best.get_pipe("fodl_parser")
+        for width in BEAMS:
+            parser.beam_width = width  # type: ignore[attr-defined]
+            figures.update(tested(best, paths["dev"], given, limit, f"beam{width}_dev"))
+        parser.beam_width = BEAM  # type: ignore[attr-defined]
+        figures.update(calibrated(best, paths, given, limit))
     return {**figures, **costs}
+
+
+# What is tested of the parser that local training made: its beams.
+STAGES = {"greedy": 1, "local": BEAM}
+
+
+@registry.callbacks("spacy_fodl_benchmarks.KeepAt.v1")
+def make_keep_at(step: int, path: str) -> Callable[[Language, Dict[str, Any]], None]:
+    """Save the pipeline before a step of training."""
+
+    def keep(nlp: Language, info: Dict[str, Any]) -> None:
+        if info["step"] == step:
+            nlp.to_disk(path)
+
+    return keep
+
+
+def read(nlp: Language, path: str, given: str, limit: int) -> List[Example]:
+    return list(registry.resolve({"reader": corpus(path, given, limit)})["reader"](nlp))
+
+
+def tested(nlp: Language, path: str, given: str, limit: int, prefix: str) -> Dict[str, float]:
+    """Scores and words per second of processor time on a treebank."""
+    examples = read(nlp, path, given, limit)
+    cpu = time.process_time()
+    for _ in nlp.pipe(example.predicted for example in examples):
+        pass
+    cpu = time.process_time() - cpu
+    n_words = sum(len(example.predicted) for example in examples)
+    figures = {f"{prefix}_{key}": value for key, value in scores(examples).items()}
+    return {**figures, f"{prefix}_words_per_second": round(n_words / cpu)}
+
+
+def calibrated(nlp: Language, paths: Dict[str, str], given: str, limit: int) -> Dict[str, float]:
+    """Fit the temperature on the development set, and measure on the test set how true probabilities of heads are
+    without and with it."""
+    parser = cast(FodlParser, nlp.get_pipe("fodl_parser"))
+    evidence = {split: arc_evidence(nlp, parser, read(nlp, paths[split], given, limit)) for split in ("dev", "test")}
+    temperature = fit_temperature(evidence["dev"])
+    correct = evidence["test"].correct
+    return {
+        "temperature": temperature,
+        **{
+            f"error_calibration_{when}": reliability(head_probs(evidence["test"], value), correct).error
+            for when, value in (("before", 1.0), ("after", temperature))
+        },
+    }
 
 
 def scores(examples: List[Example]) -> Dict[str, float]:
@@ -218,11 +324,11 @@ def on_same_tok2vec() -> Settings:
     return config
 
 
-def compare_speed(paths: Dict[str, str], rounds: int, warm_up: int) -> Dict[str, Any]:
+def compare_speed(paths: Dict[str, str], rounds: int, warm_up: int, width: int) -> Dict[str, Any]:
     """The job of comparing words per second with spaCy's parser on the same tok2vec, in turn: each round trains both on
     the same batches, and parses the same documents with both, decoding (all that the parser does after the tok2vec,
     annotations included) timed by itself too. Times are the processor's. Both are trained a little first, since what
-    untrained parsers do costs other times."""
+    untrained parsers do costs other times; locally, and then set to the width of the beam."""
     torch.set_num_threads(1)
     pipelines: Dict[str, Language] = {}
     for name, config in (("fodl", listening()), ("spacy", on_same_tok2vec())):
@@ -235,6 +341,8 @@ def compare_speed(paths: Dict[str, str], rounds: int, warm_up: int) -> Dict[str,
         batches = list(minibatch_by_words(examples[name], size=1000))
         for step in range(warm_up):
             nlp.update(batches[step % len(batches)], sgd=optimizer, drop=0.1)
+    pipelines["fodl"].get_pipe("fodl_parser").beam_width = width  # type: ignore[attr-defined]
+    pipelines["spacy"].get_pipe("parser").cfg["beam_width"] = width  # type: ignore[attr-defined]
     figures: List[Dict[str, float]] = []
     for _ in range(rounds):
         figure: Dict[str, float] = {}
@@ -249,14 +357,8 @@ def compare_speed(paths: Dict[str, str], rounds: int, warm_up: int) -> Dict[str,
     return {"rounds": figures}
 
 
-def measure_long(paths: Dict[str, str], lengths: List[int], warm_up: int) -> Dict[str, Any]:
-    """The job of parsing single documents of growing length, with and without their sentence starts, after a short
-    training.
-
-    RETURNS (Dict[str, Any]): Words per second of processor time, and peak memory of the process so far in MiB, by
-        length.
-    """
-    torch.set_num_threads(1)
+def warmed_up(paths: Dict[str, str], warm_up: int) -> Language:
+    """configs/parser_fast.cfg after a short training."""
     config = ours("parser_fast.cfg")
     for split in ("train", "dev"):
         config["corpora"][split] = corpus(paths[split], "joint", 200)
@@ -266,6 +368,41 @@ def measure_long(paths: Dict[str, str], lengths: List[int], warm_up: int) -> Dic
     optimizer = nlp.resume_training()
     for step in range(warm_up):
         nlp.update(batches[step % len(batches)], sgd=optimizer, drop=0.1)
+    return nlp
+
+
+def measure_stream(paths: Dict[str, str], n_words: int, warm_up: int) -> Dict[str, Any]:
+    """The job of parsing many words as a stream of documents, with a beam and probabilities, and looking at the memory
+    of the process on the way.
+
+    RETURNS (Dict[str, Any]): Words per second of processor time; memory in MiB after each tenth of the words.
+    """
+    torch.set_num_threads(1)
+    nlp = warmed_up(paths, warm_up)
+    parser = cast(FodlParser, nlp.get_pipe("fodl_parser"))
+    parser.beam_width, parser.store_probs = BEAM, True
+    texts = [example.reference.text for example in make_conllu_corpus_v1(paths["train"], n_sents=N_SENTS)(nlp)]
+    figures: Dict[str, Any] = {}
+    seen, tenth, start = 0, 1, time.process_time()
+    for doc in nlp.pipe(itertools.cycle(texts)):
+        seen += len(doc)
+        if seen >= tenth * n_words / 10:
+            figures[f"after_{tenth}0_percent_mib"] = memory_now()
+            tenth += 1
+        if seen >= n_words:
+            break
+    return {"rounds": [{"words": seen, "words_per_second": seen / (time.process_time() - start), **figures}]}
+
+
+def measure_long(paths: Dict[str, str], lengths: List[int], warm_up: int) -> Dict[str, Any]:
+    """The job of parsing single documents of growing length, with and without their sentence starts, after a short
+    training.
+
+    RETURNS (Dict[str, Any]): Words per second of processor time, and peak memory of the process so far in MiB, by
+        length.
+    """
+    torch.set_num_threads(1)
+    nlp = warmed_up(paths, warm_up)
     words: List[str] = []
     starts: List[Union[bool, int, None]] = []
     for example in make_conllu_corpus_v1(paths["train"])(nlp):
@@ -280,7 +417,7 @@ def measure_long(paths: Dict[str, str], lengths: List[int], warm_up: int) -> Dic
             nlp(doc)
             figures[f"{given}_{length}_words_per_second"] = length / (time.process_time() - start)
             figures[f"{given}_{length}_mib"] = peak_memory()
-    return figures
+    return {"rounds": [figures]}
 
 
 def fresh(examples: List[Example]) -> List[Doc]:

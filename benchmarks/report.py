@@ -99,20 +99,69 @@ def textcat_bridge() -> str:
     return table(["median of the rounds", "spacy-fodl", "peer", "ratio"], rows)
 
 
+# Of parsers that are trained locally first, what is measured then, by the beginning of its keys.
+PARSER_STAGES = {"greedy_": "trained locally, greedy", "local_": "trained locally, with a beam", "": "then globally"}
+
+
 def parser_accuracy() -> str:
     results = load("parser")
     rows = []
     for given in ("gold", "joint", "raw"):
-        for system in ("fodl", "fast", "syntaxnet", "spacy", "spacy_encoder"):
+        for system in (
+            "fodl",
+            "scratch",
+            "fast",
+            "syntaxnet",
+            "spacy_encoder",
+            "spacy_vectors",
+            "spacy",
+            "spacy_beam",
+        ):
             result = results.get(f"{system}_{given}")
             if result:
-                mean = result["mean"]
-                figures = [percent(mean, f"test_{key}") for key in ("uas_acc", "las_acc", "las_acc_without_punct")]
-                found = "" if given == "gold" else percent(mean, "test_sents_acc")
-                rows.append([result["description"], *figures, found, f"{mean['test_words_per_second']:,.0f}"])
+                staged = "greedy_test_las_acc" in result["mean"]
+                for stage, title in PARSER_STAGES.items() if staged else [("", "")]:
+                    name, _, what = result["description"].partition("; ")
+                    rows.append(
+                        [f"{name}{', ' if title else ''}{title}; {what}", *parser_figures(result, stage, given)]
+                    )
     return table(
         ["parser, and what it is given", "UAS", "LAS", "LAS without punctuation", "sentences F", "words/s"], rows
     )
+
+
+def parser_figures(result: Dict[str, Any], stage: str, given: str) -> List[str]:
+    mean = result["mean"]
+    keys = ("uas_acc", "las_acc", "las_acc_without_punct")
+    figures = [percent(mean, f"{stage}test_{key}") for key in keys]
+    found = "" if given == "gold" else percent(mean, f"{stage}test_sents_acc")
+    return [*figures, found, f"{mean[f'{stage}test_words_per_second']:,.0f}"]
+
+
+def parser_beam() -> str:
+    """The globally trained parser with other beams than it was trained with: a column a beam."""
+    results = load("parser")
+    if "fodl_gold" not in results:
+        return table(["beam"], [])
+    mean = results["fodl_gold"]["mean"]
+    beams = sorted(int(key[4:-12]) for key in mean if re.fullmatch(r"beam\d+_dev_las_acc", key))
+    rows = [
+        ["LAS on the development set", *(percent(mean, f"beam{n}_dev_las_acc") for n in beams)],
+        ["words/s", *(f"{mean[f'beam{n}_dev_words_per_second']:,.0f}" for n in beams)],
+    ]
+    return table(["beam", *map(str, beams)], rows)
+
+
+def parser_calibration() -> str:
+    results = load("parser")
+    rows = []
+    for given in ("gold", "joint", "raw"):
+        result = results.get(f"fodl_{given}")
+        if result:
+            mean = result["mean"]
+            errors = [percent(mean, f"error_calibration_{when}") for when in ("before", "after")]
+            rows.append([result["description"].partition("; ")[2], f"{mean['temperature']:.2f}", *errors])
+    return table(["what is given", "temperature", "calibration error before, %", "after, %"], rows)
 
 
 def parser_speed() -> str:
@@ -123,11 +172,28 @@ def parser_speed() -> str:
         "decoding_words_per_second": "decoding alone, words/s",
         "train_words_per_second": "training, words/s",
     }
-    for what, title in titles.items() if "speed" in results else ():
-        speeds = [median(results["speed"], f"{who}_{what}") for who in ("fodl", "spacy")]
-        ratio = median(results["speed"], f"{what}_ratio")
-        rows.append([title, *(f"{speed:,.0f}" for speed in speeds), f"{ratio:.2f}"])
+    for name, addition in (("speed", "greedy"), ("speed_beam", "with a beam of 8")):
+        for what, title in titles.items() if name in results else ():
+            if name == "speed_beam" and what.startswith("train"):
+                continue  # Both train as they do without a beam.
+            speeds = [median(results[name], f"{who}_{what}") for who in ("fodl", "spacy")]
+            ratio = median(results[name], f"{what}_ratio")
+            first, _, unit = title.partition(",")
+            shown = first if what.startswith("train") else f"{first} {addition}"
+            rows.append([f"{shown},{unit}", *(f"{speed:,.0f}" for speed in speeds), f"{ratio:.2f}"])
     return table(["median of the rounds", "spacy-fodl", "peer", "ratio"], rows)
+
+
+def parser_stream() -> str:
+    """Memory while many words go by."""
+    results = load("parser")
+    if "stream" not in results:
+        return table(["words"], [])
+    mean = results["stream"]["mean"]
+    tenths = [1, 2, 5, 10]
+    memory = [f"{mean[f'after_{n}0_percent_mib']:,.0f}" for n in tenths]
+    header = [f"{mean['words'] * n / 10:,.0f}" for n in tenths]
+    return table(["words parsed so far", *header], [["memory of the process, MiB", *memory]])
 
 
 def parser_long() -> str:
@@ -232,7 +298,10 @@ TABLES: Dict[str, Callable[[], str]] = {
     "textcat-setting": textcat_setting,
     "textcat-bridge": textcat_bridge,
     "parser-accuracy": parser_accuracy,
+    "parser-beam": parser_beam,
+    "parser-calibration": parser_calibration,
     "parser-speed": parser_speed,
+    "parser-stream": parser_stream,
     "parser-long": parser_long,
     "parser-setting": parser_setting,
 }

@@ -275,7 +275,7 @@ def test_the_parser_task_from_treebank_to_tables(options, corpora, tmp_path, mon
     for name in parser.DATA:
         text = (harness.ROOT / "spacy_fodl" / "starter" / "treebank" / name.split("-")[-1]).read_text(encoding="utf8")
         put(corpora, name, text, monkeypatch)
-    parser.run(replace(options, systems=["fast_gold", "spacy_raw", "speed", "long"]))
+    parser.run(replace(options, systems=["scratch_gold", "fast_gold", "spacy_raw", *parser.COMPARISONS]))
     folder = tmp_path / "work" / "quick" / "parser"
     (run,) = json.loads((folder / "fast_gold.json").read_text())["runs"]
     assert 0 < run["test_las_acc"] <= run["test_uas_acc"] <= 1
@@ -285,8 +285,21 @@ def test_the_parser_task_from_treebank_to_tables(options, corpora, tmp_path, mon
     speed = json.loads((folder / "speed.json").read_text())["mean"]
     assert speed["decoding_words_per_second_ratio"] > 0
     folder.parent.rename(tmp_path / "results")
-    markers = [f"<!-- parser-{name} -->\n<!-- end -->\n" for name in ("accuracy", "speed", "long")]
-    assert [len(report.rendered(text).splitlines()) - 2 for text in markers] == [2 + 2, 2 + 3, 2 + 4]
+    (scratch,) = json.loads((tmp_path / "results" / "parser" / "scratch_gold.json").read_text())["runs"]
+    for stage in ("greedy", "local", "beam1", "beam32"):
+        split = "test" if stage in ("greedy", "local") else "dev"
+        assert 0 <= scratch[f"{stage}_{split}_las_acc"] <= 1
+    assert 0 <= scratch["error_calibration_after"] <= 1
+    (stream,) = json.loads((tmp_path / "results" / "parser" / "stream.json").read_text())["runs"]
+    assert stream["words"] >= 2000
+    markers = [f"<!-- parser-{name} -->\n<!-- end -->\n" for name in ("accuracy", "speed", "long", "stream")]
+    assert [len(report.rendered(text).splitlines()) - 2 for text in markers] == [2 + 5, 2 + 5, 2 + 4, 2 + 1]
+    path = tmp_path / "results" / "parser" / "scratch_gold.json"
+    path.rename(path.with_name("fodl_gold.json"))
+    assert [
+        len(report.rendered(f"<!-- parser-{name} -->\n<!-- end -->\n").splitlines()) - 2
+        for name in ("beam", "calibration")
+    ] == [4, 3]
 
 
 @pytest.mark.slow
