@@ -2,8 +2,8 @@
 beams and global training bring; how true probabilities are; speed and memory."""
 
 import itertools
-import tempfile
 import time
+from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Union, cast
 
 import spacy
@@ -25,7 +25,7 @@ from spacy_fodl.pipeline.parser import FodlParser
 from spacy_fodl.training.conllu import make_conllu_corpus_v1
 
 from .data import checked, checksums, glove, glove_checksum
-from .harness import ROOT, Options, chosen, memory_now, peak_memory, run_job, run_jobs, write_result
+from .harness import ROOT, WORK, Options, chosen, memory_now, peak_memory, run_job, run_jobs, write_result
 from .training import trained
 
 TASK = "parser"
@@ -185,6 +185,7 @@ def trainings(name: str, paths: Dict[str, str], options: Options) -> List[Dict[s
             "seed": seed,
             "steps": 20 if options.quick else SYSTEMS[system].steps,
             "limit": 30 if options.quick else 0,
+            "keep_in": str(WORK / ("quick" if options.quick else "") / "parser" / "models" / f"{name}_{seed}"),
         }
         for seed in options.seeds
     ]
@@ -210,9 +211,11 @@ def make_as_text(corpus: Callable[[Language], Iterable[Example]]) -> Callable[[L
     return read
 
 
-def train_parser(system: str, given: str, paths: Dict[str, str], seed: int, steps: int, limit: int) -> Dict[str, Any]:
-    """The job of one system, kind of input and seed: train, keep the model that is best on the development set, and
-    score it once on the test set.
+def train_parser(
+    system: str, given: str, paths: Dict[str, str], seed: int, steps: int, limit: int, keep_in: str
+) -> Dict[str, Any]:
+    """The job of one system, kind of input and seed: train, keep the model that is best on the development set (and the
+    one that local training made, if global training follows), and score it once on the test set.
 
     RETURNS (Dict[str, Any]): Attachment scores as shares, with punctuation counted (las, uas) and not (as spaCy
         counts); the F-score of sentences; words per second of processor time in parsing; seconds of training.
@@ -224,15 +227,16 @@ def train_parser(system: str, given: str, paths: Dict[str, str], seed: int, step
     config["system"]["seed"] = seed
     config["training"].update({"max_steps": steps, "max_epochs": 0, "patience": 0, "eval_frequency": EVAL_STEPS})
     config["training"]["batcher"]["size"] = SYSTEMS[system].batch_words
-    with tempfile.TemporaryDirectory() as folder:
-        local_steps = config["components"].get("fodl_parser", {}).get("local_steps", 0)
-        if local_steps:
-            local_steps = min(local_steps, steps // 2)
-            config["components"]["fodl_parser"]["local_steps"] = local_steps
-            keep = {"@callbacks": "spacy_fodl_benchmarks.KeepAt.v1", "step": local_steps, "path": folder}
-            config["training"]["before_update"] = keep
-        best, costs = trained(Config(config))
-        local = spacy.load(folder) if local_steps else None
+    local_steps = config["components"].get("fodl_parser", {}).get("local_steps", 0)
+    if local_steps:
+        local_steps = min(local_steps, steps // 2) if limit else local_steps
+        config["components"]["fodl_parser"]["local_steps"] = local_steps
+        keep = {"@callbacks": "spacy_fodl_benchmarks.KeepAt.v1", "step": local_steps, "path": f"{keep_in}/local"}
+        config["training"]["before_update"] = keep
+    best, costs = trained(Config(config))
+    Path(keep_in).mkdir(parents=True, exist_ok=True)
+    best.to_disk(Path(keep_in) / "best")
+    local = spacy.load(Path(keep_in) / "local") if local_steps else None
     figures: Dict[str, Any] = {"seed": seed, "steps": steps}
     for split in ("dev", "test"):
         if local:
