@@ -114,6 +114,17 @@ class Errors(metaclass=ErrorsWithCodes):
         "'ROOT' is the label of roots, and in the training data of '{component}' the word '{word}' has it although it "
         "has a head. Give it another label, or no other head than itself."
     )
+    F212 = (
+        "The gold doc._.fodl_target for '{component}' must be a text, but {value!r} is of type {type} (in \"{text}\")."
+    )
+    F213 = (
+        "The component was trained with target symbols of the kind '{found}', and the config says '{expected}'. Load it"
+        " with the config.cfg that was saved beside it."
+    )
+    F214 = (
+        "The model of '{component}' has nO = {found} outputs, but its target vocabulary has {expected} symbols: they "
+        "don't belong together. Leave nO out of the config, and load a component with all its files from one save."
+    )
 
     # Command line (F3xx)
     F301 = "{model} has no component of spacy-fodl to show. Its components: {pipes}."

@@ -1,0 +1,256 @@
+"""Sequence to sequence: from the tokens of a document to target symbols."""
+
+from dataclasses import dataclass
+from typing import Any, Callable, List, Literal, NamedTuple, Optional, Tuple, Union
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from spacy.tokens import Doc
+from thinc.api import ArgsKwargs, Model
+from thinc.types import Floats2d
+from torch import Tensor
+
+from ..errors import Errors
+from ..layers import Free, TorchLayer, loss_from_torch, tokens_to_torch
+from ..modules.seq2seq import EOS, Seq2Seq, search
+
+# Places that are worked on together when predicting, padding included.
+PREDICT_PLACES = 4096
+IGNORE = -1
+
+
+class Batch(NamedTuple):
+    """What the model is trained on."""
+
+    docs: List[Doc]
+    targets: List[List[int]]
+    """The symbols of each document's target, without EOS."""
+
+
+class Output(NamedTuple):
+    """An output for a document."""
+
+    symbols: List[int]
+    """Without EOS."""
+    score: float
+    """The sum of the log-probabilities of its symbols, EOS included, divided by a power of their number."""
+    complete: bool
+    """Whether it ended by itself, and not at the longest length that is allowed."""
+
+
+class Result(NamedTuple):
+    """What was found for a document."""
+
+    outputs: List[Output]
+    """The best first."""
+    attention: Optional[np.ndarray]
+    """The weights of the source tokens and of EOS behind them at each symbol of the best output, its EOS included.
+    *Shape:* (symbols, tokens + 1)"""
+
+
+def build_seq2seq_v1(
+    tok2vec: Model[List[Doc], List[Floats2d]],
+    attention: Literal["none", "static", "additive", "dot"] = "additive",
+    attend_from: Literal["current", "previous"] = "current",
+    width: int = 256,
+    encoder_depth: int = 1,
+    decoder_depth: int = 2,
+    embed_width: int = 256,
+    tied: bool = True,
+    label_smoothing: float = 0.1,
+    scheduled_sampling: float = 0.0,
+    dropout: Optional[float] = None,
+    grad_clip: float = 1.0,
+    nO: Optional[int] = None,
+) -> Model:
+    """A recurrent encoder-decoder: an LSTM reads the token vectors in both directions, a second one writes symbols.
+
+    tok2vec (Model[List[Doc], List[Floats2d]]): Makes the token vectors: an embedding, spacy.Tok2Vec.v2 or a listener.
+    attention (str): What the decoder sees of the source at each step: "none", only what its first state holds
+        (Sutskever, Vinyals and Le 2014); "static", the mean of all states; "additive", what it chooses by a small
+        network (Bahdanau, Cho and Bengio 2015); "dot", by a product (Luong, Pham and Manning 2015).
+    attend_from (str): Which state of the decoder chooses: the "current" one of its lowest layer, whereby a known target
+        is computed all at once, or the one of the "previous" step (as Bahdanau et al.), step by step.
+    width (int): Width of the states of the decoder, and of one direction of the encoder.
+    encoder_depth, decoder_depth (int): Layers on top of each other.
+    embed_width (int): Width of the vectors of symbols.
+    tied (bool): Whether the scores of symbols use these vectors as weights too.
+    label_smoothing (float): Share of the probability that training spreads over all symbols (Szegedy et al. 2016).
+    scheduled_sampling (float): Share of the inputs of the decoder that training replaces by what it would have written
+        itself (Bengio et al. 2015; in two passes as Mihaylova and Martins 2019).
+    dropout (Optional[float]): Rate on token vectors, symbols, states, between layers and before the output; None to
+        follow [training] dropout.
+    grad_clip (float): Bound on the global norm of the torch layer's gradients; 0 for none.
+    nO (Optional[int]): Number of symbols; None to infer it.
+    RETURNS (Model): The model. It takes documents and gives a Result each; in training it takes a Batch and gives the
+        loss, the mean over all symbols.
+    RAISES (ValueError): If a number is out of its range.
+    """
+    for name, value in (
+        ("width", width),
+        ("encoder_depth", encoder_depth),
+        ("decoder_depth", decoder_depth),
+        ("embed_width", embed_width),
+    ):
+        check(name, value, value > 0, "positive")
+    for name, share in (("label_smoothing", label_smoothing), ("scheduled_sampling", scheduled_sampling)):
+        check(name, share, 0 <= share < 1, "0 or more and below 1")
+    check("dropout", dropout, dropout is None or 0 <= dropout < 1, "null, or 0 or more and below 1")
+    check("grad_clip", grad_clip, grad_clip >= 0, "0 or more")
+    network = TorchLayer(
+        Seq2Seq,
+        nI=tok2vec.maybe_get_dim("nO"),
+        nO=nO,
+        arguments={
+            "attention": attention,
+            "attend_from": attend_from,
+            "width": width,
+            "encoder_depth": encoder_depth,
+            "decoder_depth": decoder_depth,
+            "embed_width": embed_width,
+            "tied": tied,
+        },
+        dropout=dropout,
+        grad_clip=grad_clip,
+        passes_nO=True,
+        convert_inputs=network_inputs,
+        convert_outputs=loss_from_torch,
+    )
+    return Model(
+        "seq2seq",
+        forward,
+        init=init,
+        layers=[tok2vec, network],
+        refs={"tok2vec": tok2vec, "network": network},
+        attrs={
+            "label_smoothing": Free(label_smoothing),
+            "scheduled_sampling": Free(scheduled_sampling),
+            "search": Free(SearchSettings()),
+        },
+    )
+
+
+def check(argument: str, value: Any, is_good: bool, expected: str) -> None:
+    if not is_good:
+        raise ValueError(
+            Errors.F101.format(argument=argument, value=value, architecture="spacy_fodl.Seq2Seq.v1", expected=expected)
+        )
+
+
+class SearchSettings(NamedTuple):
+    """How outputs are looked for."""
+
+    beam_width: int = 1
+    n_best: int = 1
+    length_power: float = 1.0
+    max_ratio: float = 3.0
+    """How many symbols an output may have for each token of the source,"""
+    max_extra: int = 20
+    """and so many more."""
+    keep_attention: bool = False
+
+
+def init(model: Model, X: Optional[List[Doc]] = None, Y: Any = None) -> None:
+    tok2vec, network = model.layers
+    tok2vec.initialize(X=X)
+    network.initialize(X=None if X is None else tok2vec.predict(X))
+
+
+def forward(model: Model, X: Union[List[Doc], Batch], is_train: bool) -> Tuple[Any, Callable[[float], Any]]:
+    tok2vec, network = model.layers
+    docs = X.docs if isinstance(X, Batch) else X
+    vectors, backprop_tok2vec = tok2vec(docs, is_train)
+    run: Union[Training, Prediction]
+    if isinstance(X, Batch):
+        run = Training(X.targets, model.attrs["label_smoothing"].value, model.attrs["scheduled_sampling"].value)
+    else:
+        run = Prediction(model.attrs["search"].value)
+    result, backprop_network = network((vectors, run), is_train)
+
+    def backprop(weight: float) -> Any:
+        return backprop_tok2vec(backprop_network(weight))
+
+    return result, backprop
+
+
+def network_inputs(model: Model, X: Any, is_train: bool) -> Tuple[ArgsKwargs, Callable[[ArgsKwargs], List[Floats2d]]]:
+    vectors, run = X
+    inputs, backprop = tokens_to_torch(model, vectors, is_train)
+    return ArgsKwargs(args=(*inputs.args, run), kwargs={}), backprop
+
+
+@dataclass
+class Training:
+    """The mean cross-entropy of the symbols of known targets, each given the ones before it (teacher forcing)."""
+
+    targets: List[List[int]]
+    label_smoothing: float
+    scheduled_sampling: float
+
+    def __call__(self, network: Seq2Seq, tokens: Tensor, lengths: Tensor, dropout: float) -> Tensor:
+        device = tokens.device
+        source, state = network.encode(tokens, lengths, dropout)
+        longest = max(map(len, self.targets)) + 1
+        rows = np.full((len(self.targets), longest), IGNORE, dtype="int64")
+        for row, target in zip(rows, self.targets):
+            row[: len(target)] = target
+            row[len(target)] = EOS
+        gold = torch.from_numpy(rows).to(device)
+        inputs = F.pad(gold.clamp(min=0), (1, -1), value=EOS)
+        if self.scheduled_sampling and network.training:
+            with torch.no_grad():
+                features, _, _ = network.decode(inputs, source, state, dropout)
+                own = F.pad(network.output(features).argmax(2), (1, -1), value=EOS)
+            inputs = torch.where(torch.rand(inputs.shape, device=device) < self.scheduled_sampling, own, inputs)
+        features, _, _ = network.decode(inputs, source, state, dropout)
+        there = gold != IGNORE
+        return F.cross_entropy(network.output(features[there]), gold[there], label_smoothing=self.label_smoothing)
+
+
+@dataclass
+class Prediction:
+    """Looks for the best outputs, for sources of similar length together."""
+
+    settings: SearchSettings
+
+    def __call__(self, network: Seq2Seq, tokens: Tensor, lengths: Tensor, dropout: float) -> List[Result]:
+        results: List[Result] = [Result([], None)] * len(lengths)
+        starts = lengths.cumsum(0) - lengths
+        for documents in by_length(lengths.tolist()):
+            which = torch.tensor(documents, device=tokens.device)
+            n = lengths[which]
+            rows = torch.arange(int(n.sum()), device=tokens.device)
+            rows = rows + (starts[which] - (n.cumsum(0) - n)).repeat_interleave(n, output_size=len(rows))
+            for document, result in zip(documents, self.found(network, tokens[rows], n)):
+                results[document] = result
+        return results
+
+    def found(self, network: Seq2Seq, tokens: Tensor, lengths: Tensor) -> List[Result]:
+        how = self.settings
+        limits = (lengths * how.max_ratio).long() + how.max_extra
+        source, state = network.encode(tokens, lengths)
+        found = search(network, source, state, limits, how.beam_width, how.n_best, how.length_power, how.keep_attention)
+        symbols, sizes, scores, complete = (column.tolist() for column in found[:4])
+        weights = None if found.weights is None else found.weights.cpu().numpy()
+        results = []
+        for i, n_tokens in enumerate(lengths.tolist()):
+            outputs = [
+                Output(row[: n - is_complete], score, is_complete)
+                for row, n, score, is_complete in zip(symbols[i], sizes[i], scores[i], complete[i])
+                if n
+            ]
+            its = None if weights is None else weights[i, : sizes[i][0], : n_tokens + 1].copy()
+            results.append(Result(outputs, its))
+        return results
+
+
+def by_length(lengths: List[int]) -> List[List[int]]:
+    """Groups of documents of similar length, bounded by what they take when padded."""
+    groups: List[List[int]] = []
+    for document in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if groups and (len(groups[-1]) + 1) * (lengths[groups[-1][0]] + 1) <= PREDICT_PLACES:
+            groups[-1].append(document)
+        else:
+            groups.append([document])
+    return groups

@@ -1,0 +1,394 @@
+"""fodl_seq2seq: texts from texts as a component."""
+
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union, cast
+
+from spacy.language import Language
+from spacy.pipeline.trainable_pipe import TrainablePipe
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer, set_dropout_rate
+
+from ..errors import Errors
+from ..layers import Free
+from ..models.seq2seq import Batch, Output, Result, SearchSettings
+from ..models.words import learn_words
+from ..training.parallel import TARGET, add_target_extension
+from .saving import SafeSaving
+from .targets import Target
+
+OUTPUT = "fodl_output"
+DETAILS = "fodl_seq2seq"
+SAMPLE_DOCS = 10
+# What is done with the text that was written for a document.
+Handler = Callable[[Doc, str], None]
+
+default_model_config = """
+[model]
+@architectures = "spacy_fodl.Seq2Seq.v1"
+attention = "additive"
+width = 128
+embed_width = 128
+
+[model.tok2vec]
+@architectures = "spacy.MultiHashEmbed.v2"
+width = 128
+attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
+rows = [5000, 1000, 2500, 2500]
+include_static_vectors = false
+"""
+DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
+
+
+def make_set_text_v1() -> Handler:
+    """Set doc._.fodl_output to the text, and no more."""
+    return set_text
+
+
+def set_text(doc: Doc, text: str) -> None:
+    doc._.set(OUTPUT, text)
+
+
+@Language.factory(
+    "fodl_seq2seq",
+    assigns=["doc._.fodl_output", "doc._.fodl_seq2seq"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "target": {"@misc": "spacy_fodl.Subwords.v1"},
+        "output": {"@misc": "spacy_fodl.SetText.v1"},
+        "beam_width": 1,
+        "n_best": 1,
+        "length_power": 1.0,
+        "max_ratio": 3.0,
+        "max_extra": 20,
+        "store_attention": False,
+        "max_source": 0,
+        "max_target": 0,
+        "scorer": {"@scorers": "spacy_fodl.seq2seq_scorer.v1"},
+    },
+    default_score_weights={"bleu": 1.0, "chrf": 0.0, "bleu_signature": None, "chrf_signature": None},
+)
+def make_fodl_seq2seq(
+    nlp: Language,
+    name: str,
+    model: Model,
+    target: Target,
+    output: Handler,
+    beam_width: int,
+    n_best: int,
+    length_power: float,
+    max_ratio: float,
+    max_extra: int,
+    store_attention: bool,
+    max_source: int,
+    max_target: int,
+    scorer: Optional[Callable],
+) -> "FodlSeq2Seq":
+    """Make a component that writes a text for each document.
+
+    model (Model): Outputs for documents, usually spacy_fodl.Seq2Seq.v1.
+    target (Target): The symbols that it writes, spacy_fodl.Subwords.v1 or spacy_fodl.Words.v1.
+    output (Handler): What is done with the text.
+    beam_width (int): Hypotheses that are kept for each document; 1 takes the best symbol at each step.
+    n_best (int): How many outputs to keep.
+    length_power (float): The log-probability of an output is divided by its length to this power, so that short ones
+        are not always better.
+    max_ratio (float): How many symbols an output may have for each token of the document,
+    max_extra (int): and so many more.
+    store_attention (bool): Whether to keep the weights of attention.
+    max_source, max_target (int): Examples with more tokens or symbols are not trained on; 0 for no limit.
+    scorer (Optional[Callable]): The scoring method.
+    """
+    return FodlSeq2Seq(
+        nlp.vocab,
+        model,
+        name,
+        target=target,
+        output=output,
+        beam_width=beam_width,
+        n_best=n_best,
+        length_power=length_power,
+        max_ratio=max_ratio,
+        max_extra=max_extra,
+        store_attention=store_attention,
+        max_source=max_source,
+        max_target=max_target,
+        scorer=scorer,
+    )
+
+
+class FodlSeq2Seq(SafeSaving, TrainablePipe):
+    """Writes a text for each document: a translation, for example. It learns from doc._.fodl_target of gold documents.
+
+    vocab (Vocab): The shared vocabulary.
+    model (Model): Outputs for documents.
+    name (str): The name of the component in the pipeline.
+    target, output, beam_width, n_best, length_power, max_ratio, max_extra, store_attention, max_source, max_target,
+        scorer: As in make_fodl_seq2seq. beam_width, n_best and store_attention can be set at any time.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str = "fodl_seq2seq",
+        *,
+        target: Target,
+        output: Handler = set_text,
+        beam_width: int = 1,
+        n_best: int = 1,
+        length_power: float = 1.0,
+        max_ratio: float = 3.0,
+        max_extra: int = 20,
+        store_attention: bool = False,
+        max_source: int = 0,
+        max_target: int = 0,
+        scorer: Optional[Callable] = None,
+    ) -> None:
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.target = target
+        self.output = output
+        self.scorer = scorer
+        self._expect("max_ratio", max_ratio, max_ratio >= 0, "0 or more")
+        self._expect("max_extra", max_extra, max_extra >= 1, "at least 1")
+        self._expect("max_source", max_source, max_source >= 0, "0 for no limit, or more")
+        self._expect("max_target", max_target, max_target >= 0, "0 for no limit, or more")
+        self.length_power = length_power
+        self.max_ratio = max_ratio
+        self.max_extra = max_extra
+        self.store_attention = store_attention
+        self.max_source = max_source
+        self.max_target = max_target
+        self._n_best = 1
+        self._beam_width = 1
+        self.beam_width = beam_width
+        self.n_best = n_best
+        self.cfg: Dict[str, Any] = {"target": {}}
+        add_target_extension()
+        for extension in (OUTPUT, DETAILS):
+            if not Doc.has_extension(extension):
+                Doc.set_extension(extension, default=None)
+
+    @property
+    def beam_width(self) -> int:
+        """Hypotheses that are kept for each document."""
+        return self._beam_width
+
+    @beam_width.setter
+    def beam_width(self, value: int) -> None:
+        self._expect("beam_width", value, isinstance(value, int) and value >= 1, "at least 1")
+        self._expect("beam_width", value, value >= self.n_best, f"at least n_best, which is {self.n_best}")
+        self._beam_width = value
+
+    @property
+    def n_best(self) -> int:
+        """Outputs that are kept of each document."""
+        return self._n_best
+
+    @n_best.setter
+    def n_best(self, value: int) -> None:
+        self._expect("n_best", value, isinstance(value, int) and value >= 1, "at least 1")
+        self._expect("n_best", value, value <= self.beam_width, f"at most beam_width, which is {self.beam_width}")
+        self._n_best = value
+
+    def _expect(self, argument: str, value: Any, is_good: bool, expected: str) -> None:
+        if not is_good:
+            raise ValueError(Errors.F208.format(argument=argument, value=value, component=self.name, expected=expected))
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """Nothing: it writes symbols, and has no labels."""
+        return ()
+
+    @property
+    def label_data(self) -> None:
+        """Nothing."""
+        return None
+
+    def initialize(
+        self, get_examples: Callable[[], Iterable[Example]], *, nlp: Optional[Language] = None, labels: Any = None
+    ) -> None:
+        """Learn the symbols of the targets, let word embeddings learn their words, and infer the shapes of the model.
+
+        get_examples (Callable[[], Iterable[Example]]): Returns the training examples.
+        nlp (Optional[Language]): The pipeline.
+        labels (Any): Not used.
+        RAISES (ValueError): If no example has a text as its target, or the model was initialized before with another
+            number of symbols.
+        """
+        validate_get_examples(get_examples, "FodlSeq2Seq.initialize")
+        texts: List[str] = []
+        sample: List[Doc] = []
+        n_examples = 0
+
+        def read() -> Iterator[Doc]:
+            nonlocal n_examples
+            for example in get_examples():
+                n_examples += 1
+                text = self._gold(example)
+                if text is None:
+                    continue
+                texts.append(text)
+                if len(sample) < SAMPLE_DOCS and len(example.predicted):
+                    sample.append(example.predicted)
+                yield example.predicted
+
+        docs = read()
+        learn_words(self.model, docs)
+        for _ in docs:  # What learn_words left unread.
+            pass
+        if not sample or not any(text.strip() for text in texts):
+            what = "text in doc._.fodl_target" if sample or not n_examples else "token in documents with a target"
+            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what))
+        self.target.learn(texts)
+        n_symbols = len(self.target.symbols)
+        network = self.model.get_ref("network")
+        if network.maybe_get_dim("nO") not in (None, n_symbols):
+            raise ValueError(Errors.F214.format(component=self.name, found=network.get_dim("nO"), expected=n_symbols))
+        network.set_dim("nO", n_symbols, force=True)
+        self.model.initialize(X=sample)
+        self.cfg["target"] = self.target.to_dict()
+
+    def _gold(self, example: Example) -> Optional[str]:
+        text = example.reference._.get(TARGET)
+        if text is not None and not isinstance(text, str):
+            raise ValueError(
+                Errors.F212.format(
+                    component=self.name, type=type(text).__name__, value=text, text=example.reference.text[:60]
+                )
+            )
+        return text
+
+    def predict(self, docs: Iterable[Doc]) -> List[Result]:
+        """Find outputs for documents without changing them.
+
+        docs (Iterable[Doc]): The documents.
+        RETURNS (List[Result]): What was found for each, the best first. Nothing is written for an empty document.
+        """
+        docs = list(docs)
+        self._check_target()
+        if not any(len(doc) for doc in docs):
+            return [NOTHING] * len(docs)
+        self.model.attrs["search"] = Free(
+            SearchSettings(
+                beam_width=self.beam_width,
+                n_best=self.n_best,
+                length_power=self.length_power,
+                max_ratio=self.max_ratio,
+                max_extra=self.max_extra,
+                keep_attention=self.store_attention,
+            )
+        )
+        results = self.model.predict(docs)
+        return [result if len(doc) else NOTHING for doc, result in zip(docs, results)]
+
+    def _check_target(self) -> None:
+        """The symbols have to be those that the weights were trained for."""
+        found = self.model.get_ref("network").maybe_get_dim("nO")
+        if self.target.symbols and found not in (None, len(self.target.symbols)):
+            raise ValueError(Errors.F214.format(component=self.name, found=found, expected=len(self.target.symbols)))
+
+    def set_annotations(self, docs: Union[Doc, Iterable[Doc]], results: List[Result]) -> None:
+        """Write what predict found to the documents.
+
+        docs (Union[Doc, Iterable[Doc]]): The documents.
+        results (List[Result]): What predict returned for them.
+        """
+        docs = [docs] if isinstance(docs, Doc) else list(docs)
+        symbols = self.target.symbols
+        for doc, result in zip(docs, results):
+            texts = [self.target.decode(output.symbols) for output in result.outputs]
+            best = result.outputs[0]
+            details: Dict[str, Any] = {
+                "tokens": [symbols[symbol] for symbol in best.symbols],
+                "score": best.score,
+                "complete": best.complete,
+                "n_best": [
+                    {"text": text, "score": output.score, "complete": output.complete}
+                    for text, output in zip(texts, result.outputs)
+                ],
+            }
+            if result.attention is not None:
+                details["attention"] = result.attention[: len(best.symbols)]
+            doc._.set(DETAILS, details)
+            self.output(doc, texts[0])
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch of examples. Those without a target, or longer than max_source or max_target, don't count.
+
+        examples (Iterable[Example]): The examples.
+        drop (float): The dropout rate.
+        sgd (Optional[Optimizer]): The optimizer; None to leave the gradients for finish_update.
+        losses (Optional[Dict[str, float]]): Losses to add to, by component.
+        RETURNS (Dict[str, float]): The losses.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "FodlSeq2Seq.update")
+        batch = self._batch(examples)
+        if batch.docs:
+            set_dropout_rate(self.model, drop)
+            loss, backprop = self.model.begin_update(batch)
+            backprop(1.0)
+            losses[self.name] += loss
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        return losses
+
+    def get_loss(self, examples: Iterable[Example], scores: Any = None) -> Tuple[float, None]:
+        """The loss on some examples, without learning from them.
+
+        examples (Iterable[Example]): The examples.
+        scores (Any): Not used: the model computes its own loss.
+        RETURNS (Tuple[float, None]): The mean cross-entropy of the symbols, and None for the gradient, which only the
+            model's own backprop knows.
+        """
+        examples = list(examples)
+        validate_examples(examples, "FodlSeq2Seq.get_loss")
+        batch = self._batch(examples)
+        return (float(self.model.predict(cast(Any, batch))) if batch.docs else 0.0), None
+
+    def _batch(self, examples: List[Example]) -> Batch:
+        self._check_target()
+        batch = Batch([], [])
+        for example in examples:
+            text = self._gold(example)
+            if text is None or not len(example.predicted):
+                continue
+            symbols = self.target.encode(text)
+            too_long = 0 < self.max_source < len(example.predicted) or 0 < self.max_target < len(symbols)
+            if not too_long:
+                batch.docs.append(example.predicted)
+                batch.targets.append(symbols)
+        return batch
+
+    def from_disk(self, path: Any, *, exclude: Iterable[str] = ()) -> "FodlSeq2Seq":
+        """Load the component. See SafeSaving."""
+        super().from_disk(path, exclude=exclude)
+        self._take_target()
+        return self
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "FodlSeq2Seq":
+        """Load the component from what to_bytes returned. See SafeSaving."""
+        super().from_bytes(bytes_data, exclude=exclude)
+        self._take_target()
+        return self
+
+    def _take_target(self) -> None:
+        if self.cfg["target"]:
+            with self._explained():
+                self.target.from_dict(self.cfg["target"])
+        self._check_target()
+
+
+NOTHING = Result([Output([], 0.0, True)], None)

@@ -1,0 +1,184 @@
+"""What a sequence-to-sequence component writes: symbols, and how texts become symbols and back."""
+
+import base64
+import io
+from collections import Counter
+from typing import Any, Dict, Iterable, List, Optional, Protocol, cast
+
+import spacy
+from spacy.language import Language
+
+from ..errors import Errors
+from ..modules.seq2seq import EOS, UNK
+
+UNKNOWN = "<unk>"
+END = "<eos>"
+
+
+class Target(Protocol):
+    """A vocabulary of symbols. Its first two are UNK and EOS."""
+
+    size: int
+    """How many symbols there are at most."""
+
+    @property
+    def symbols(self) -> List[str]:
+        """All symbols as texts, once it has learned them."""
+
+    def learn(self, texts: Iterable[str]) -> None:
+        """Choose the symbols by the texts of the training data."""
+
+    def encode(self, text: str) -> List[int]:
+        """The symbols of a text, without EOS."""
+
+    def decode(self, symbols: List[int]) -> str:
+        """The text that symbols make up."""
+
+    def to_dict(self) -> Dict[str, Any]:
+        """All that was learned, of types that JSON keeps."""
+
+    def from_dict(self, data: Dict[str, Any]) -> None:
+        """Take over what to_dict gave."""
+
+
+class Subwords:
+    """Pieces of words, as sentencepiece learns them (Kudo and Richardson 2018). Any text can be made of them, but for
+    characters that the training data doesn't hold."""
+
+    def __init__(self, size: int, model_type: str) -> None:
+        self.size = size
+        self.model_type = model_type
+        self._proto = b""
+        self._processor: Any = None
+
+    @property
+    def symbols(self) -> List[str]:
+        if self._processor is None:
+            return []
+        names = [self._processor.id_to_piece(i) for i in range(self._processor.get_piece_size())]
+        return [UNKNOWN, END, *names[2:]]
+
+    def learn(self, texts: Iterable[str]) -> None:
+        import sentencepiece  # Not at the top: whoever makes a blank pipeline imports this file.
+
+        model = io.BytesIO()
+        found = [text for text in texts if text.strip()]
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(found),
+            model_writer=model,
+            model_type=self.model_type,
+            vocab_size=self.size,
+            hard_vocab_limit=False,
+            character_coverage=1.0,
+            unk_id=UNK,
+            eos_id=EOS,
+            bos_id=-1,
+            pad_id=-1,
+            num_threads=1,
+            minloglevel=2,
+        )
+        self._load(model.getvalue())
+
+    def _load(self, proto: bytes) -> None:
+        import sentencepiece
+
+        self._proto = proto
+        self._processor = sentencepiece.SentencePieceProcessor(model_proto=proto) if proto else None
+
+    def encode(self, text: str) -> List[int]:
+        return cast(List[int], self._processor.encode(text))
+
+    def decode(self, symbols: List[int]) -> str:
+        return cast(str, self._processor.decode([symbol for symbol in symbols if symbol != EOS]))
+
+    def to_dict(self) -> Dict[str, Any]:
+        return {"kind": "subwords", "model": base64.b64encode(self._proto).decode("ascii")}
+
+    def from_dict(self, data: Dict[str, Any]) -> None:
+        if data.get("kind") != "subwords":
+            raise ValueError(Errors.F213.format(found=data.get("kind"), expected="subwords"))
+        self._load(base64.b64decode(data["model"]))
+
+
+class Words:
+    """Whole words, the most frequent of the training data; UNK stands for all others. A word knows whether a space
+    follows, so that texts come back as they were."""
+
+    def __init__(self, size: int, lang: str) -> None:
+        self.size = size
+        self.lang = lang
+        self._words: List[str] = []
+        self._ids: Dict[str, int] = {}
+        self._nlp: Optional[Language] = None
+
+    @property
+    def symbols(self) -> List[str]:
+        return [UNKNOWN, END, *self._words] if self._words else []
+
+    def _cut(self, text: str) -> List[str]:
+        if self._nlp is None:
+            self._nlp = spacy.blank(self.lang)
+        # The last word gets a space too, or it would be another word than in the middle.
+        return [token.text_with_ws for token in self._nlp.make_doc(text.strip() + " ") if not token.is_space]
+
+    def learn(self, texts: Iterable[str]) -> None:
+        counts = Counter(word for text in texts for word in self._cut(text))
+        ranked = sorted(counts, key=lambda word: (-counts[word], word))
+        self._take(ranked[: max(self.size - 2, 1)])
+
+    def _take(self, words: List[str]) -> None:
+        self._words = words
+        self._ids = {word: i for i, word in enumerate(words, start=2)}
+
+    def encode(self, text: str) -> List[int]:
+        return [self._ids.get(word, UNK) for word in self._cut(text)]
+
+    def decode(self, symbols: List[int]) -> str:
+        names = self.symbols
+        return "".join(f"{names[i]} " if i == UNK else names[i] for i in symbols if i != EOS).strip()
+
+    def to_dict(self) -> Dict[str, Any]:
+        return {"kind": "words", "words": self._words}
+
+    def from_dict(self, data: Dict[str, Any]) -> None:
+        if data.get("kind") != "words":
+            raise ValueError(Errors.F213.format(found=data.get("kind"), expected="words"))
+        self._take(list(data["words"]))
+
+
+def make_subwords_v1(size: int = 8000, model_type: str = "unigram") -> Target:
+    """Pieces of words as target symbols.
+
+    size (int): How many at most; small data gives fewer.
+    model_type (str): How sentencepiece finds them, "unigram" or "bpe".
+    RETURNS (Target): An empty vocabulary.
+    RAISES (ValueError): If the size is not positive or the model type another one.
+    """
+    check_size("spacy_fodl.Subwords.v1", size)
+    if model_type not in ("unigram", "bpe"):
+        raise ValueError(
+            Errors.F101.format(
+                argument="model_type",
+                value=repr(model_type),
+                architecture="spacy_fodl.Subwords.v1",
+                expected='"unigram" or "bpe"',
+            )
+        )
+    return Subwords(size, model_type)
+
+
+def make_words_v1(size: int = 10000, lang: str = "xx") -> Target:
+    """Whole words as target symbols.
+
+    size (int): How many at most, the most frequent first.
+    lang (str): The language whose tokenizer tells words apart.
+    RETURNS (Target): An empty vocabulary.
+    RAISES (ValueError): If the size is not positive.
+    """
+    check_size("spacy_fodl.Words.v1", size)
+    return Words(size, lang)
+
+
+def check_size(name: str, size: int) -> None:
+    if size < 4:
+        raise ValueError(Errors.F101.format(argument="size", value=size, architecture=name, expected="at least 4"))

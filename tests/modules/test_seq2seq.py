@@ -1,0 +1,194 @@
+import itertools
+
+import pytest
+import torch
+
+from spacy_fodl.modules.attention import ATTENTIONS
+from spacy_fodl.modules.seq2seq import EOS, NEVER, Seq2Seq, search
+
+from ..util import DeviceRequired
+
+N_IN, N_OUT = 5, 6
+KINDS = list(ATTENTIONS)
+FROM = ["current", "previous"]
+
+
+def network(attention="additive", attend_from="current", seed=0, n_out=N_OUT, **changes):
+    torch.manual_seed(seed)
+    settings = {"width": 4, "encoder_depth": 1, "decoder_depth": 2, "embed_width": 3, "tied": True, **changes}
+    module = Seq2Seq(N_IN, n_out, attention=attention, attend_from=attend_from, **settings)
+    with torch.no_grad():
+        for parameter in module.parameters():  # Far from uniform, so that outputs differ.
+            parameter.normal_(std=1.5)
+    return module.eval()
+
+
+def sources(lengths, seed=1):
+    torch.manual_seed(seed)
+    return torch.randn(sum(lengths), N_IN), torch.tensor(lengths)
+
+
+def log_prob(module, tokens, lengths, symbols):
+    """Of one output of one source, symbol by symbol."""
+    source, state = module.encode(tokens, lengths)
+    total, before = 0.0, EOS
+    for symbol in symbols:
+        features, state, _ = module.decode(torch.tensor([[before]]), source, state)
+        total += float(module.output(features[0, 0]).log_softmax(0)[symbol])
+        before = symbol
+    return total
+
+
+@pytest.mark.parametrize("attend_from", FROM)
+@pytest.mark.parametrize("attention", KINDS)
+@pytest.mark.parametrize("decoder_depth", [1, 2])
+def test_all_steps_at_once_equal_step_by_step(attention, attend_from, decoder_depth):
+    module = network(attention, attend_from, decoder_depth=decoder_depth)
+    source, first = module.encode(*sources([3, 0, 4]))
+    inputs = torch.tensor([[1, 2, 3], [1, 5, 4], [1, 0, 2]])
+    together, last, weights = module.decode(inputs, source, first)
+    state = first
+    for i in range(3):
+        one, state, its_weights = module.decode(inputs[:, i : i + 1], source, state)
+        torch.testing.assert_close(one[:, 0], together[:, i])
+        if weights is not None:
+            torch.testing.assert_close(its_weights[:, 0], weights[:, i])
+    torch.testing.assert_close(state, last)
+
+
+@pytest.mark.parametrize("attention", KINDS)
+def test_attention_is_a_distribution_over_the_source_and_its_end(attention):
+    module = network(attention)
+    lengths = [3, 0, 4]
+    source, state = module.encode(*sources(lengths))
+    assert source.mask.sum(1).tolist() == [4, 1, 5]
+    _, _, weights = module.decode(torch.tensor([[1, 2], [1, 2], [1, 2]]), source, state)
+    if attention == "none":
+        assert weights is None
+        return
+    torch.testing.assert_close(weights.sum(2), torch.ones(3, 2))
+    assert (weights[~source.mask[:, None].expand_as(weights)] == 0).all()
+    even = torch.tensor([0.25] * 4 + [0.0])
+    assert torch.allclose(weights[0, 0], even) == (attention == "static")
+
+
+@pytest.mark.parametrize("attend_from", FROM)
+@pytest.mark.parametrize("attention", KINDS)
+def test_a_source_is_read_as_if_it_were_alone(attention, attend_from):
+    module = network(attention, attend_from)
+    tokens, lengths = sources([3, 1, 6, 0])
+    together = search(module, *module.encode(tokens, lengths), torch.tensor([9, 9, 9, 9]), width=3, n_best=3)
+    for i, part in enumerate(tokens.split(lengths.tolist())):
+        alone = search(module, *module.encode(part, lengths[i : i + 1]), torch.tensor([9]), width=3, n_best=3)
+        longest = alone.symbols.shape[2]
+        assert together.lengths[i].tolist() == alone.lengths[0].tolist()
+        assert together.symbols[i, :, :longest].tolist() == alone.symbols[0].tolist()
+        torch.testing.assert_close(together.scores[i], alone.scores[0])
+
+
+@pytest.mark.parametrize("attend_from", FROM)
+def test_greedy_takes_the_best_symbol_at_each_step(attend_from):
+    module = network(attend_from=attend_from)
+    lengths = [3, 2, 5, 1, 4]
+    tokens, sizes = sources(lengths)
+    found = search(module, *module.encode(tokens, sizes), torch.tensor([7] * 5))
+    for i, part in enumerate(tokens.split(lengths)):
+        source, state = module.encode(part, sizes[i : i + 1])
+        written, total = [], 0.0
+        while len(written) < 7 and EOS not in written:
+            before = torch.tensor([[written[-1] if written else EOS]])
+            features, state, _ = module.decode(before, source, state)
+            scores = module.output(features[0, 0]).log_softmax(0)
+            written.append(int(scores.argmax()))
+            total += scores.max().item()
+        assert found.symbols[i, 0, : found.lengths[i, 0]].tolist() == written
+        assert found.scores[i, 0].item() == pytest.approx(total / len(written), abs=1e-5)
+        assert found.complete[i, 0] == (written[-1] == EOS)
+
+
+@pytest.mark.parametrize("length_power", [0.0, 1.0])
+def test_a_beam_as_wide_as_the_space_finds_the_best_outputs(length_power):
+    """All outputs of at most three symbols out of four."""
+    n_out, limit = 4, 3
+    module = network(n_out=n_out)
+    tokens, lengths = sources([3])
+    others = [symbol for symbol in range(n_out) if symbol != EOS]
+    every = [(*begin, EOS) for n in range(limit) for begin in itertools.product(others, repeat=n)]
+    every += list(itertools.product(others, repeat=limit))
+    scored = {one: log_prob(module, tokens, lengths, one) / len(one) ** length_power for one in every}
+    ranked = sorted(scored, key=lambda one: -scored[one])
+    found = search(
+        module, *module.encode(tokens, lengths), torch.tensor([limit]), width=64, n_best=10, length_power=length_power
+    )
+    rows = [row[:n] for row, n in zip(found.symbols[0].tolist(), found.lengths[0].tolist())]
+    assert rows == [list(one) for one in ranked[:10]]
+    assert found.scores[0].tolist() == pytest.approx([scored[one] for one in ranked[:10]], abs=1e-4)
+    assert found.complete[0].tolist() == [one[-1] == EOS for one in ranked[:10]]
+
+
+def test_fewer_outputs_than_asked_for():
+    module = network(n_out=2)
+    found = search(module, *module.encode(*sources([2])), torch.tensor([2]), width=8, n_best=8)
+    n_found = int((found.lengths[0] > 0).sum())
+    assert 1 <= n_found < 8
+    assert (found.scores[0, n_found:] == NEVER).all()
+    assert (found.scores[0, :n_found] > NEVER).all()
+
+
+@pytest.mark.parametrize("attend_from", FROM)
+def test_the_weights_of_the_best_output_are_those_it_was_written_with(attend_from):
+    module = network("dot", attend_from)
+    source, state = module.encode(*sources([4, 2]))
+    found = search(module, source, state, torch.tensor([6, 6]), width=4, keep_weights=True)
+    for i in range(2):
+        n = int(found.lengths[i, 0])
+        inputs = torch.tensor([[EOS, *found.symbols[i, 0, : n - 1].tolist()]])
+        rows = torch.tensor([i])
+        _, _, weights = module.decode(inputs, source.take(rows), state.take(rows))
+        torch.testing.assert_close(found.weights[i, :n], weights[0])
+        assert (found.weights[i, n:] == 0).all()
+
+
+def test_finished_sources_leave_the_work(monkeypatch):
+    module = network()
+    rows = []
+    decode = module.decode
+    monkeypatch.setattr(module, "decode", lambda inputs, *rest: rows.append(len(inputs)) or decode(inputs, *rest))
+    limits = [2, 5, 3]
+    with torch.no_grad():
+        module.output.bias[EOS] = -100.0
+    found = search(module, *module.encode(*sources([3, 3, 3])), torch.tensor(limits), width=2)
+    assert rows == [6, 6, 4, 2, 2]
+    assert found.lengths[:, 0].tolist() == limits
+    assert not found.complete.any()
+
+
+def test_no_sources():
+    module = network()
+    source, state = module.encode(torch.zeros(0, N_IN), torch.zeros(2, dtype=torch.long))
+    found = search(module, source, state, torch.tensor([3, 3]))
+    assert found.symbols.shape[:2] == (2, 1)
+
+
+@pytest.mark.parametrize("attend_from", FROM)
+@pytest.mark.parametrize("attention", KINDS)
+@pytest.mark.parametrize("tied", [True, False])
+def test_everything_learns(attention, attend_from, tied):
+    module = network(attention, attend_from, tied=tied).train()
+    source, state = module.encode(*sources([3, 2]), 0.1)
+    features, _, _ = module.decode(torch.tensor([[1, 2, 3], [1, 4, 0]]), source, state, 0.1)
+    module.output(features).square().sum().backward()
+    idle = [name for name, p in module.named_parameters() if p.grad is None or not p.grad.abs().sum()]
+    assert idle == []
+
+
+def test_no_tensor_without_a_device():
+    module = network()
+    tokens, lengths = sources([3, 2])
+    limits = torch.tensor([4, 4])
+    for attend_from in FROM:
+        module = network(attend_from=attend_from)
+        with DeviceRequired():
+            source, state = module.encode(tokens, lengths)
+            module.decode(torch.ones_like(limits)[:, None], source, state)[0].sum().backward()
+            search(module, source, state, limits, width=2, keep_weights=True)
