@@ -1,0 +1,298 @@
+import json
+import random
+
+import numpy as np
+import pytest
+import spacy
+from spacy.tokens import Doc, DocBin
+from spacy.training import Example
+from thinc.api import fix_random_seed
+
+from spacy_fodl.modules.seq2seq import EOS, UNK
+from spacy_fodl.pipeline.seq2seq import DEFAULT_MODEL
+from spacy_fodl.pipeline.targets import make_subwords_v1, make_words_v1
+from spacy_fodl.training.parallel import add_target_extension
+from spacy_fodl.training.seq2seq_scorer import make_seq2seq_scorer_v1
+
+PAIRS = [
+    ("I like green eggs.", "J'aime les œufs verts."),
+    ("I like blue ham!", "J'aime le jambon bleu !"),
+    ("You eat green ham.", "Vous mangez du jambon vert."),
+    ("We walk to town.", "Nous marchons vers la ville."),
+]
+SMALL = {**DEFAULT_MODEL, "width": 24, "embed_width": 24}
+WORDS = {"@misc": "spacy_fodl.Words.v1", "size": 100}
+
+
+def examples_of(nlp, pairs=PAIRS):
+    add_target_extension()
+    examples = [Example(nlp.make_doc(text), nlp.make_doc(text)) for text, _ in pairs]
+    for example, (_, target) in zip(examples, pairs):
+        example.reference._.fodl_target = target
+    return examples
+
+
+def trained(steps=60, model=None, seed=0, **config):
+    fix_random_seed(seed)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_seq2seq", config={"target": WORDS, "model": {**SMALL, **(model or {})}, **config})
+    examples = examples_of(nlp)
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.02
+    for _ in range(steps):
+        nlp.update(examples, sgd=optimizer)
+    return nlp
+
+
+@pytest.fixture(scope="module")
+def nlp():
+    return trained(beam_width=3, n_best=2, store_attention=True)
+
+
+def outputs(nlp, texts):
+    return [doc._.fodl_output for doc in nlp.pipe(texts)]
+
+
+def test_learns_to_translate(nlp):
+    assert outputs(nlp, [text for text, _ in PAIRS]) == [target for _, target in PAIRS]
+    scores = nlp.evaluate(examples_of(nlp))
+    assert scores["bleu"] == pytest.approx(1.0)
+    assert scores["chrf"] == pytest.approx(1.0)
+    assert "version" in scores["bleu_signature"]
+
+
+@pytest.mark.parametrize("attend_from", ["current", "previous"])
+@pytest.mark.parametrize("attention", ["none", "static", "additive", "dot"])
+def test_every_kind_of_attention_learns(attention, attend_from):
+    nlp = trained(model={"attention": attention, "attend_from": attend_from}, store_attention=True)
+    assert outputs(nlp, [text for text, _ in PAIRS]) == [target for _, target in PAIRS]
+    assert ("attention" in nlp(PAIRS[0][0])._.fodl_seq2seq) == (attention != "none")
+
+
+def test_learns_subwords():
+    nlp = trained(steps=120, target={"@misc": "spacy_fodl.Subwords.v1", "size": 200})
+    assert outputs(nlp, [text for text, _ in PAIRS]) == [target for _, target in PAIRS]
+
+
+def test_what_is_told_of_an_output(nlp):
+    doc = nlp(PAIRS[0][0])
+    details = doc._.fodl_seq2seq
+    assert details["tokens"][:2] == ["J'", "aime "] or len(details["tokens"]) > 2
+    assert details["complete"] is True
+    assert [one["text"] for one in details["n_best"]][0] == doc._.fodl_output
+    scores = [one["score"] for one in details["n_best"]]
+    assert len(scores) == 2
+    assert scores == sorted(scores, reverse=True)
+    assert details["score"] == scores[0] < 0
+    attention = details["attention"]
+    assert attention.shape == (len(details["tokens"]), len(doc) + 1)
+    assert attention.sum(axis=1) == pytest.approx(np.ones(len(attention)), abs=1e-5)
+
+
+def test_what_is_told_survives_saving(nlp):
+    doc = nlp(PAIRS[0][0])
+    for copy in (
+        Doc(nlp.vocab).from_bytes(doc.to_bytes()),
+        next(DocBin(docs=[doc], store_user_data=True).get_docs(nlp.vocab)),
+        next(iter(nlp.pipe([PAIRS[0][0]] * 2, n_process=2))),
+    ):
+        assert copy._.fodl_output == doc._.fodl_output
+        there, here = dict(copy._.fodl_seq2seq), dict(doc._.fodl_seq2seq)
+        assert np.asarray(there.pop("attention")) == pytest.approx(here.pop("attention"), abs=1e-5)
+        for details in (there, here):
+            for one in (details, *details["n_best"]):
+                one["score"] = round(one["score"], 4)
+        assert json.loads(json.dumps(there)) == here
+
+
+def test_a_document_is_translated_as_if_it_were_alone(nlp):
+    texts = [text for text, _ in PAIRS] * 3 + ["", " ", "I", "\n\n", "ham " * 300]
+    random.Random(0).shuffle(texts)
+    assert outputs(nlp, texts) == [nlp(text)._.fodl_output for text in texts]
+
+
+def test_nothing_is_written_for_nothing(nlp):
+    doc = nlp("")
+    assert doc._.fodl_output == ""
+    assert doc._.fodl_seq2seq["n_best"] == [{"text": "", "score": 0.0, "complete": True}]
+    assert outputs(nlp, ["", ""]) == ["", ""]
+
+
+def test_long_sources_and_unseen_characters(nlp):
+    doc = nlp("你好 " * 1000)
+    assert len(doc) == 2000 or len(doc) > 900
+    assert isinstance(doc._.fodl_output, str)
+
+
+def test_an_output_without_an_end_is_cut_and_says_so():
+    nlp = trained(steps=0, max_ratio=1.0, max_extra=4, store_attention=True)
+    network = nlp.get_pipe("fodl_seq2seq").model.get_ref("network").shims[0]._model
+    network.output.bias.data[EOS] = -1000.0
+    details = nlp(PAIRS[0][0])._.fodl_seq2seq
+    assert details["complete"] is False
+    assert len(details["tokens"]) == len(nlp.make_doc(PAIRS[0][0])) + 4 == len(details["attention"])
+
+
+def test_the_beam_can_be_set_after_loading(nlp, tmp_path):
+    nlp.to_disk(tmp_path)
+    component = spacy.load(tmp_path).get_pipe("fodl_seq2seq")
+    assert (component.beam_width, component.n_best) == (3, 2)
+    with pytest.raises(ValueError, match="F208.*beam_width.*n_best"):
+        component.beam_width = 1
+    with pytest.raises(ValueError, match="F208.*n_best"):
+        component.n_best = 4
+    component.n_best = component.beam_width = 1
+    with pytest.raises(ValueError, match="F208.*beam_width"):
+        component.beam_width = 0
+
+
+def test_round_trips(nlp, tmp_path):
+    expected = outputs(nlp, [text for text, _ in PAIRS])
+    nlp.to_disk(tmp_path)
+    assert outputs(spacy.load(tmp_path), [text for text, _ in PAIRS]) == expected
+    other = spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes())
+    assert outputs(other, [text for text, _ in PAIRS]) == expected
+
+
+def test_a_vocabulary_that_does_not_fit_the_weights(nlp, tmp_path):
+    nlp.to_disk(tmp_path / "one")
+    other = spacy.blank("en").from_config(nlp.config)
+    component = other.get_pipe("fodl_seq2seq").from_disk(tmp_path / "one" / "fodl_seq2seq")
+    component.target.from_dict({"kind": "words", "words": ["a ", "b "]})
+    with pytest.raises(ValueError, match="F214"):
+        other("I like ham")
+    subwords = {"components": {"fodl_seq2seq": {"target": {"@misc": "spacy_fodl.Subwords.v1", "size": 100}}}}
+    config = nlp.config.copy()
+    config["components"]["fodl_seq2seq"]["target"] = subwords["components"]["fodl_seq2seq"]["target"]
+    with pytest.raises(ValueError, match="F213"):
+        spacy.blank("en").from_config(config).get_pipe("fodl_seq2seq").from_disk(tmp_path / "one" / "fodl_seq2seq")
+
+
+def test_examples_without_targets_or_too_long_teach_nothing(nlp):
+    fresh = trained(steps=2, max_source=6, max_target=8)
+    component = fresh.get_pipe("fodl_seq2seq")
+    pairs = [("I like ham", None), ("I like green eggs and ham.", "a"), ("I like ham", "J'aime " * 9), ("", "Rien.")]
+    for pair in pairs:
+        assert component.get_loss(examples_of(fresh, [pair]))[0] == 0
+    before = fresh.get_pipe("fodl_seq2seq").model.to_bytes()
+    fresh.update(examples_of(fresh, pairs), sgd=fresh.create_optimizer())
+    assert component.model.to_bytes() == before
+    assert component.get_loss(examples_of(fresh, [("I like ham", "")]))[0] > 0
+
+
+def test_targets_that_are_no_texts():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_seq2seq", config={"target": WORDS, "model": SMALL})
+    with pytest.raises(ValueError, match="F212"):
+        nlp.initialize(lambda: examples_of(nlp, [("I like ham", 3)]))
+    for pairs in ([("I", None)], [("I", " ")], [("", "Rien.")]):
+        with pytest.raises(ValueError, match="F201"):
+            nlp.initialize(lambda pairs=pairs: examples_of(nlp, pairs))
+
+
+def test_settings_out_of_range():
+    for setting in ({"max_extra": 0}, {"max_ratio": -1.0}, {"n_best": 2}, {"beam_width": 0}, {"max_target": -1}):
+        with pytest.raises(ValueError, match=rf"F208.*{next(iter(setting))}"):
+            spacy.blank("en").add_pipe("fodl_seq2seq", config=setting)
+    for setting in ({"width": 0}, {"label_smoothing": 1.0}, {"dropout": 1.0}, {"grad_clip": -1.0}):
+        with pytest.raises(ValueError, match=rf"F101.*{next(iter(setting))}"):
+            spacy.blank("en").add_pipe("fodl_seq2seq", config={"model": {**DEFAULT_MODEL, **setting}})
+    for make in (make_subwords_v1, make_words_v1):
+        with pytest.raises(ValueError, match="F101.*size"):
+            make(size=3)
+    with pytest.raises(ValueError, match="F101.*model_type"):
+        make_subwords_v1(model_type="chars")
+
+
+def test_not_initialized():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_seq2seq")
+    with pytest.raises(ValueError, match="E109"):
+        nlp("I like ham")
+
+
+def test_the_same_seed_gives_the_same_outputs():
+    first, second = (trained(steps=3, model={"scheduled_sampling": 0.5}) for _ in range(2))
+    assert first.get_pipe("fodl_seq2seq").model.to_bytes() == second.get_pipe("fodl_seq2seq").model.to_bytes()
+
+
+def test_scheduled_sampling_learns_too():
+    nlp = trained(model={"scheduled_sampling": 0.3}, steps=90)
+    assert outputs(nlp, [text for text, _ in PAIRS]) == [target for _, target in PAIRS]
+
+
+def test_another_handler_of_outputs():
+    from spacy.util import registry
+
+    @registry.misc("tests.SetUpper.v1")
+    def make():
+        return lambda doc, text: doc._.set("fodl_output", text.upper())
+
+    nlp = trained(output={"@misc": "tests.SetUpper.v1"})
+    assert nlp(PAIRS[0][0])._.fodl_output == PAIRS[0][1].upper()
+
+
+@pytest.mark.parametrize("target", [make_subwords_v1(size=300), make_words_v1(size=300, lang="fr")])
+def test_texts_come_back(target):
+    texts = [text for _, text in PAIRS]
+    assert target.symbols == []
+    target.learn([*texts, ""])
+    assert target.symbols[:2] == ["<unk>", "<eos>"]
+    for text in [*texts, ""]:
+        symbols = target.encode(text)
+        assert EOS not in symbols
+        assert target.decode([*symbols, EOS]) == text
+        assert max(symbols, default=0) < len(target.symbols)
+    assert UNK in target.encode("你")
+    again = type(target)(*((300, "unigram") if "Subwords" in type(target).__name__ else (300, "fr")))
+    again.from_dict(json.loads(json.dumps(target.to_dict())))
+    assert again.encode(texts[0]) == target.encode(texts[0])
+    assert again.symbols == target.symbols
+
+
+def test_the_most_frequent_words_get_symbols():
+    target = make_words_v1(size=4)
+    target.learn(["a a b b c"])
+    assert target.symbols[2:] == ["a ", "b "]
+    assert target.encode("a c") == [2, UNK]
+    assert target.decode([2, UNK, 3]) == "a <unk> b"
+
+
+def test_scores_count_documents_with_a_target_only(nlp):
+    score = make_seq2seq_scorer_v1()
+    examples = examples_of(nlp, [*PAIRS, ("I", None)])
+    for example, (_, target) in zip(examples, [*PAIRS, ("", "")]):
+        example.predicted._.fodl_output = target
+    assert score(examples)["bleu"] == pytest.approx(1.0)
+    assert score(examples[-1:])["bleu"] is None
+    examples[0].predicted._.fodl_output = None
+    assert score(examples)["bleu"] < 1
+
+
+def test_behind_a_listener():
+    fix_random_seed(0)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tok2vec", config={"model": {"@architectures": "spacy.HashEmbedCNN.v2", **CNN}})
+    listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 24, "upstream": "*"}
+    nlp.add_pipe("fodl_seq2seq", config={"target": WORDS, "model": {**SMALL, "tok2vec": listener}})
+    examples = examples_of(nlp)
+    examples.append(examples_of(nlp, [("Nothing to learn", None)])[0])
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.02
+    before = nlp.get_pipe("tok2vec").model.to_bytes()
+    for _ in range(60):
+        nlp.update(examples[:-1], sgd=optimizer)
+    assert outputs(nlp, [text for text, _ in PAIRS]) == [target for _, target in PAIRS]
+    assert nlp.get_pipe("tok2vec").model.to_bytes() != before
+    nlp.update(examples, sgd=optimizer)
+
+
+CNN = {
+    "pretrained_vectors": None,
+    "width": 24,
+    "depth": 1,
+    "embed_size": 200,
+    "window_size": 1,
+    "maxout_pieces": 2,
+    "subword_features": True,
+}
