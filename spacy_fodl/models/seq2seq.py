@@ -24,8 +24,8 @@ class Batch(NamedTuple):
     """What the model is trained on."""
 
     docs: List[Doc]
-    targets: List[List[int]]
-    """The symbols of each document's target, without EOS."""
+    targets: List[Optional[List[int]]]
+    """The symbols of each document's target, without EOS; None for those that don't count."""
 
 
 class Output(NamedTuple):
@@ -184,16 +184,19 @@ def network_inputs(model: Model, X: Any, is_train: bool) -> Tuple[ArgsKwargs, Ca
 class Training:
     """The mean cross-entropy of the symbols of known targets, each given the ones before it (teacher forcing)."""
 
-    targets: List[List[int]]
+    targets: List[Optional[List[int]]]
     label_smoothing: float
     scheduled_sampling: float
 
     def __call__(self, network: Seq2Seq, tokens: Tensor, lengths: Tensor, dropout: float) -> Tensor:
         device = tokens.device
-        source, state = network.encode(tokens, lengths, dropout)
-        longest = max(map(len, self.targets)) + 1
-        rows = np.full((len(self.targets), longest), IGNORE, dtype="int64")
-        for row, target in zip(rows, self.targets):
+        targets = {i: target for i, target in enumerate(self.targets) if target is not None}
+        if not targets:
+            return tokens.sum() * 0
+        source, state = network.encode(*some_documents(tokens, lengths, list(targets)), dropout)
+        longest = max(map(len, targets.values())) + 1
+        rows = np.full((len(targets), longest), IGNORE, dtype="int64")
+        for row, target in zip(rows, targets.values()):
             row[: len(target)] = target
             row[len(target)] = EOS
         gold = torch.from_numpy(rows).to(device)
@@ -216,13 +219,8 @@ class Prediction:
 
     def __call__(self, network: Seq2Seq, tokens: Tensor, lengths: Tensor, dropout: float) -> List[Result]:
         results: List[Result] = [Result([], None)] * len(lengths)
-        starts = lengths.cumsum(0) - lengths
         for documents in by_length(lengths.tolist()):
-            which = torch.tensor(documents, device=tokens.device)
-            n = lengths[which]
-            rows = torch.arange(int(n.sum()), device=tokens.device)
-            rows = rows + (starts[which] - (n.cumsum(0) - n)).repeat_interleave(n, output_size=len(rows))
-            for document, result in zip(documents, self.found(network, tokens[rows], n)):
+            for document, result in zip(documents, self.found(network, *some_documents(tokens, lengths, documents))):
                 results[document] = result
         return results
 
@@ -243,6 +241,15 @@ class Prediction:
             its = None if weights is None else weights[i, : sizes[i][0], : n_tokens + 1].copy()
             results.append(Result(outputs, its))
         return results
+
+
+def some_documents(tokens: Tensor, lengths: Tensor, documents: List[int]) -> Tuple[Tensor, Tensor]:
+    """The tokens and lengths of some of the documents, in their order."""
+    which = torch.tensor(documents, device=tokens.device)
+    n = lengths[which]
+    rows = torch.arange(int(n.sum()), device=tokens.device)
+    starts = (lengths.cumsum(0) - lengths)[which] - (n.cumsum(0) - n)
+    return tokens[rows + starts.repeat_interleave(n, output_size=len(rows))], n
 
 
 def by_length(lengths: List[int]) -> List[List[int]]:

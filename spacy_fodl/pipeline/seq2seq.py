@@ -335,10 +335,9 @@ class FodlSeq2Seq(SafeSaving, TrainablePipe):
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, "FodlSeq2Seq.update")
-        batch = self._batch(examples)
-        if batch.docs:
+        if any(len(example.predicted) for example in examples):
             set_dropout_rate(self.model, drop)
-            loss, backprop = self.model.begin_update(batch)
+            loss, backprop = self.model.begin_update(self._batch(examples))
             backprop(1.0)
             losses[self.name] += loss
         if sgd not in (None, False):
@@ -355,22 +354,20 @@ class FodlSeq2Seq(SafeSaving, TrainablePipe):
         """
         examples = list(examples)
         validate_examples(examples, "FodlSeq2Seq.get_loss")
-        batch = self._batch(examples)
-        return (float(self.model.predict(cast(Any, batch))) if batch.docs else 0.0), None
+        if not any(len(example.predicted) for example in examples):
+            return 0.0, None
+        return float(self.model.predict(cast(Any, self._batch(examples)))), None
 
     def _batch(self, examples: List[Example]) -> Batch:
         self._check_target()
-        batch = Batch([], [])
+        targets: List[Optional[List[int]]] = []
         for example in examples:
-            text = self._gold(example)
-            if text is None or not len(example.predicted):
-                continue
-            symbols = self.target.encode(text)
-            too_long = 0 < self.max_source < len(example.predicted) or 0 < self.max_target < len(symbols)
-            if not too_long:
-                batch.docs.append(example.predicted)
-                batch.targets.append(symbols)
-        return batch
+            text, n_tokens = self._gold(example), len(example.predicted)
+            symbols = None if text is None or not n_tokens else self.target.encode(text)
+            if symbols is not None and (0 < self.max_source < n_tokens or 0 < self.max_target < len(symbols)):
+                symbols = None
+            targets.append(symbols)
+        return Batch([example.predicted for example in examples], targets)
 
     def from_disk(self, path: Any, *, exclude: Iterable[str] = ()) -> "FodlSeq2Seq":
         """Load the component. See SafeSaving."""

@@ -79,7 +79,7 @@ def test_what_is_told_of_an_output(nlp):
     details = doc._.fodl_seq2seq
     assert details["tokens"][:2] == ["J'", "aime "] or len(details["tokens"]) > 2
     assert details["complete"] is True
-    assert [one["text"] for one in details["n_best"]][0] == doc._.fodl_output
+    assert details["n_best"][0]["text"] == doc._.fodl_output
     scores = [one["score"] for one in details["n_best"]]
     assert len(scores) == 2
     assert scores == sorted(scores, reverse=True)
@@ -157,7 +157,7 @@ def test_round_trips(nlp, tmp_path):
 def test_a_vocabulary_that_does_not_fit_the_weights(nlp, tmp_path):
     nlp.to_disk(tmp_path / "one")
     other = spacy.blank("en").from_config(nlp.config)
-    component = other.get_pipe("fodl_seq2seq").from_disk(tmp_path / "one" / "fodl_seq2seq")
+    component = other.get_pipe("fodl_seq2seq").from_disk(tmp_path / "one" / "fodl_seq2seq", exclude=["vocab"])
     component.target.from_dict({"kind": "words", "words": ["a ", "b "]})
     with pytest.raises(ValueError, match="F214"):
         other("I like ham")
@@ -165,7 +165,9 @@ def test_a_vocabulary_that_does_not_fit_the_weights(nlp, tmp_path):
     config = nlp.config.copy()
     config["components"]["fodl_seq2seq"]["target"] = subwords["components"]["fodl_seq2seq"]["target"]
     with pytest.raises(ValueError, match="F213"):
-        spacy.blank("en").from_config(config).get_pipe("fodl_seq2seq").from_disk(tmp_path / "one" / "fodl_seq2seq")
+        spacy.blank("en").from_config(config).get_pipe("fodl_seq2seq").from_disk(
+            tmp_path / "one" / "fodl_seq2seq", exclude=["vocab"]
+        )
 
 
 def test_examples_without_targets_or_too_long_teach_nothing(nlp):
@@ -174,9 +176,12 @@ def test_examples_without_targets_or_too_long_teach_nothing(nlp):
     pairs = [("I like ham", None), ("I like green eggs and ham.", "a"), ("I like ham", "J'aime " * 9), ("", "Rien.")]
     for pair in pairs:
         assert component.get_loss(examples_of(fresh, [pair]))[0] == 0
-    before = fresh.get_pipe("fodl_seq2seq").model.to_bytes()
-    fresh.update(examples_of(fresh, pairs), sgd=fresh.create_optimizer())
-    assert component.model.to_bytes() == before
+    together = component.get_loss(examples_of(fresh, [*pairs, ("I like ham", "a")]))[0]
+    assert together == pytest.approx(component.get_loss(examples_of(fresh, [("I like ham", "a")]))[0], abs=1e-5)
+    losses = {}
+    fresh.update(examples_of(fresh, pairs), sgd=fresh.create_optimizer(), losses=losses)
+    fresh.update(examples_of(fresh, pairs[-1:]), sgd=fresh.create_optimizer(), losses=losses)
+    assert losses == {"fodl_seq2seq": 0}
     assert component.get_loss(examples_of(fresh, [("I like ham", "")]))[0] > 0
 
 
