@@ -99,6 +99,54 @@ def textcat_bridge() -> str:
     return table(["median of the rounds", "spacy-fodl", "peer", "ratio"], rows)
 
 
+def seq2seq_accuracy() -> str:
+    results = load("seq2seq")
+    rows = []
+    for system in ("fodl", "dot", "static", "none", "book"):
+        if system in results:
+            mean = results[system]["mean"]
+            minutes = f"{mean['train_cpu_seconds'] / 60:.0f}"
+            figures = [percent(mean, f"test_{key}") for key in ("greedy_bleu_acc", "beam_bleu_acc", "beam_chrf_acc")]
+            rows.append(
+                [results[system]["description"], *figures, minutes, f"{mean['test_beam_texts_per_second']:,.0f}"]
+            )
+    return table(["translator", "BLEU, greedy", "BLEU", "chrF", "training, min", "sentences/s"], rows)
+
+
+def seq2seq_lengths() -> str:
+    """BLEU by the number of source tokens: a row a system."""
+    results = load("seq2seq")
+    found = [results[system] for system in ("fodl", "dot", "static", "none", "book") if system in results]
+    keys = [key for key in (found[0]["mean"] if found else {}) if re.fullmatch(r"test_beam_to\d+_bleu_acc", key)]
+    bounds = sorted(int(key[12:-9]) for key in keys)
+    names = [f"{first + 1} to {last}" for first, last in zip([0, *bounds], bounds[:-1])]
+    names += [f"more than {n}" for n in bounds[-2:-1]]
+    rows = [
+        [result["description"], *(percent(result["mean"], f"test_beam_to{n}_bleu_acc") for n in bounds)]
+        for result in found
+    ]
+    return table(["BLEU of sources with so many tokens", *names], rows)
+
+
+def seq2seq_bridge() -> str:
+    results = load("seq2seq")
+    rows = []
+    if "bridge" in results:
+        speeds = [median(results["bridge"], f"{who}_symbols_per_second") for who in ("thinc", "bare")]
+        ratio = median(results["bridge"], "ratio")
+        title = "training step of a translator in Thinc, and of the same network in a bare loop, target symbols/s"
+        rows.append([title, *(f"{speed:,.0f}" for speed in speeds), f"{ratio:.2f}"])
+    return table(["median of the rounds", "spacy-fodl", "peer", "ratio"], rows)
+
+
+def seq2seq_setting() -> str:
+    """On what the figures of the translators were measured."""
+    results = list(load("seq2seq").values())
+    if not results:
+        return "Not measured yet."
+    return f"One run, or means over seeds ± standard deviation; times of the processor; {measured_on(results)}."
+
+
 # Of parsers that are trained locally first, what is measured then, by the beginning of its keys.
 PARSER_STAGES = {"greedy_": "trained locally, greedy", "local_": "trained locally, with a beam", "": "then globally"}
 
@@ -297,6 +345,10 @@ TABLES: Dict[str, Callable[[], str]] = {
     "textcat-accuracy": textcat_accuracy,
     "textcat-setting": textcat_setting,
     "textcat-bridge": textcat_bridge,
+    "seq2seq-accuracy": seq2seq_accuracy,
+    "seq2seq-lengths": seq2seq_lengths,
+    "seq2seq-bridge": seq2seq_bridge,
+    "seq2seq-setting": seq2seq_setting,
     "parser-accuracy": parser_accuracy,
     "parser-beam": parser_beam,
     "parser-calibration": parser_calibration,

@@ -10,6 +10,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 
 from spacy_fodl.training.conllu import make_conllu_corpus_v1
+from spacy_fodl.training.parallel import make_parallel_corpus_v1
 from spacy_fodl.training.reviews import make_review_corpus_v1
 
 from .util import ROOT
@@ -37,6 +38,8 @@ class Component:
     """Further settings of the config for that training."""
     relabel: Optional[Callable[[Any], Any]] = lambda labels: [*labels, "EXTRA"]
     """From the file of `init labels` to one that the training data alone wouldn't give; None without labels."""
+    is_known_to_evaluate: bool = True
+    """Whether `evaluate` knows the score by name."""
     stock: Optional[Tuple[str, str]] = None
     """spaCy's component of that kind, and the heading under which `debug data` prints its statistics."""
     threshold: str = "Failed to look up"
@@ -79,6 +82,11 @@ def traits(part: str) -> Callable[[Language], Iterable[Example]]:
             yield Example.from_dict(example.predicted, {"cats": cats})
 
     return read
+
+
+def pairs(part: str) -> Callable[[Language], Iterable[Example]]:
+    folder = STARTER / "pairs"
+    return make_parallel_corpus_v1(folder / f"{part}.en", folder / f"{part}.fr", limit=300 if part == "train" else 20)
 
 
 COMPONENTS = [
@@ -129,5 +137,22 @@ COMPONENTS = [
         stock=("textcat_multilabel", "Text Classification (Multilabel)"),
         threshold="Best threshold",
         threshold_score="cats_macro_f",
+    ),
+    Component(
+        "fodl_seq2seq",
+        corpus=pairs,
+        score="chrf",
+        floor=0.12,
+        annotated=lambda doc: isinstance(doc.user_data.get(("._.", "fodl_output", None, None)), str),
+        torch_layer="torch(Seq2Seq)",
+        setting=("beam_width", 2),
+        overrides={
+            "components.fodl_seq2seq.target.size": 200,
+            "components.fodl_seq2seq.max_ratio": 1.0,
+            "training.optimizer.learn_rate": 0.005,
+        },
+        steps=80,
+        relabel=None,
+        is_known_to_evaluate=False,
     ),
 ]

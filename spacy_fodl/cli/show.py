@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+import numpy as np
 import spacy
 import srsly
 import typer
@@ -13,11 +14,14 @@ from wasabi import msg, table
 
 from ..errors import Errors
 from ..pipeline.parser import FodlParser
+from ..pipeline.seq2seq import FodlSeq2Seq
 from ..pipeline.tagger import FodlTagger
 from ..pipeline.textcat import RecurrentCategorizer
 
 Row = List[str]
 SCORES = ["score", "value"]
+# From no weight to all of it.
+SHADES = "·░▒▓█"
 
 
 def show(
@@ -27,9 +31,15 @@ def show(
     output: Optional[Path] = typer.Option(None, "--output", "-o", help="Markdown file to write the report to"),
 ) -> None:
     """Analyse a text and print each token with its tag, the tag's probability, the next best tag and what the tag
-    means, with its head and relation, and the categories of the text with their scores."""
+    means, with its head and relation, the categories of the text with their scores, and what was written for it with
+    what the writer looked at."""
     try:
         nlp = spacy.load(model)
+        for _, pipe in nlp.pipeline:
+            if isinstance(pipe, FodlSeq2Seq):
+                pipe.store_attention = True
+            elif isinstance(pipe, FodlParser):
+                pipe.store_probs = True
         accuracies = score_rows(read_scores(scores)) if scores else []
     except (OSError, ValueError) as e:
         msg.fail(str(e), exits=1)
@@ -67,6 +77,13 @@ def views(nlp: Language, doc: Doc) -> Iterator[Tuple[str, List[Row]]]:
             scores = sorted(((doc.cats[label], label) for label in pipe.labels), reverse=True)
             rows = [[label, f"{score:.2f}"] for score, label in scores]
             yield "Each category with its score.", [["category", "score"], *rows]
+        elif isinstance(pipe, FodlSeq2Seq):
+            details = doc._.fodl_seq2seq
+            rows = [[one["text"], f"{one['score']:.2f}"] for one in details["n_best"]]
+            yield "What was written, with its score.", [["output", "score"], *rows]
+            if len(details.get("attention", ())):
+                caption = "What was looked at in writing each piece: of the source's tokens, and of its end."
+                yield caption, attention_rows(doc, details["tokens"], details["attention"])
 
 
 def tag_rows(nlp: Language, name: str, doc: Doc) -> List[Row]:
@@ -86,14 +103,25 @@ def tag_rows(nlp: Language, name: str, doc: Doc) -> List[Row]:
     return rows
 
 
+def attention_rows(doc: Doc, written: List[str], attention: np.ndarray) -> List[Row]:
+    """A header with the tokens of the source, and a row a symbol: the darker, the more weight."""
+    rows = [["", *(one_line(token.text) for token in doc), "(end)"]]
+    for symbol, weights in zip(written, attention):
+        places = (weights * len(SHADES)).astype(int).clip(max=len(SHADES) - 1)
+        rows.append([one_line(symbol), *(SHADES[place] * 2 for place in places)])
+    return rows
+
+
 def parse_rows(doc: Doc) -> List[Row]:
     """A header and a row a token."""
-    rows = [["token", "relation", "head", "meaning"]]
+    has_probs = doc._.fodl_head_probs is not None
+    rows = [["token", "relation", "head", *(["probability"] if has_probs else []), "meaning"]]
     for token in doc:
         head = "" if token.head.i == token.i else one_line(token.head.text)
         # The glossary knows relations, but few of their subtypes, such as "acl:relcl".
         meaning = GLOSSARY.get(token.dep_) or GLOSSARY.get(token.dep_.split(":")[0], "")
-        rows.append([one_line(token.text), token.dep_, head, meaning])
+        prob = [f"{token._.fodl_head_prob:.2f}"] if has_probs else []
+        rows.append([one_line(token.text), token.dep_, head, *prob, meaning])
     return rows
 
 
@@ -117,7 +145,12 @@ def score_rows(scores: Dict[str, Any]) -> List[Row]:
         "dep_las": "heads and relations",
         "sents_f": "sentences, F",
         "cats_macro_f": "categories, macro F",
+        "bleu": "BLEU",
+        "chrf": "chrF",
     }
+    # With --per-component the scores are those of the components.
+    for its_scores in [value for value in scores.values() if isinstance(value, dict)]:
+        scores = {**its_scores, **scores}
     rows = [[title, f"{100 * scores[key]:.2f} %"] for key, title in named.items() if scores.get(key) is not None]
     if scores.get("speed"):
         rows.append(["speed", f"{scores['speed']:,.0f} words/s"])

@@ -54,7 +54,7 @@ def set_text(doc: Doc, text: str) -> None:
     assigns=["doc._.fodl_output", "doc._.fodl_seq2seq"],
     default_config={
         "model": DEFAULT_MODEL,
-        "target": {"@misc": "spacy_fodl.Subwords.v1"},
+        "target": {"@misc": "spacy_fodl.Subwords.v1", "size": 8000, "model_type": "unigram"},
         "output": {"@misc": "spacy_fodl.SetText.v1"},
         "beam_width": 1,
         "n_best": 1,
