@@ -19,7 +19,7 @@ from spacy_fodl.models.seq2seq import Batch, build_seq2seq_v1
 from spacy_fodl.models.words import build_vocab_embed_v1, learn_words
 from spacy_fodl.modules.seq2seq import EOS, Seq2Seq
 from spacy_fodl.pipeline.seq2seq import FodlSeq2Seq
-from spacy_fodl.training.parallel import TARGET
+from spacy_fodl.training.parallel import TARGET, add_target_extension
 from spacy_fodl.training.seq2seq_scorer import score_texts
 
 from .data import SHA256, multi30k
@@ -134,8 +134,8 @@ def compare_bridge(train_path: str, rounds: int, steps: int = 5) -> Dict[str, An
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     fix_random_seed(0)
-    nlp = spacy.blank("en")
-    examples = [example for example in Corpus(train_path, limit=100)(nlp)][:64]
+    add_target_extension()
+    examples = list(Corpus(train_path, limit=64)(spacy.blank("en")))
     docs = [example.predicted for example in examples]
     n_symbols, width = 6000, 256
     draw = np.random.default_rng(0)

@@ -19,7 +19,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config
 from typer.testing import CliRunner
 
-from benchmarks import data, harness, imdb, memory, parser, report, tagger, textcat, training
+from benchmarks import data, harness, imdb, memory, parser, report, seq2seq, tagger, textcat, training
 from benchmarks.__main__ import app
 from spacy_fodl.training.parallel import TARGET
 
@@ -300,6 +300,32 @@ def test_the_parser_task_from_treebank_to_tables(options, corpora, tmp_path, mon
         len(report.rendered(f"<!-- parser-{name} -->\n<!-- end -->\n").splitlines()) - 2
         for name in ("beam", "calibration")
     ] == [4, 3]
+
+
+@pytest.mark.slow
+def test_the_seq2seq_task_from_corpus_to_tables(options, corpora, tmp_path, monkeypatch):
+    for name in seq2seq.DATA:
+        part, language = name.split("/")[1].split(".")
+        part = {"train": "train", "val": "dev", "test_2016_flickr": "test"}[part]
+        text = (harness.ROOT / "spacy_fodl" / "starter" / "pairs" / f"{part}.{language}").read_text(encoding="utf8")
+        put(corpora, name, text, monkeypatch)
+    small = {"width": 16, "embed_width": 16}
+    config = seq2seq.ours("translate.cfg", **small)
+    config["components"]["fodl_seq2seq"]["target"]["size"] = 200
+    monkeypatch.setattr(seq2seq, "SYSTEMS", {"fodl": seq2seq.System("small", lambda: config)})
+    folder = tmp_path / "corpus"
+    paths = {f"{split}_path": str(path) for split, path in data.multi30k(corpora, folder, limit=40).items()}
+    found = seq2seq.train_translator("fodl", 0, 5, str(tmp_path / "model"), **paths)
+    for how in ("greedy", "beam"):
+        assert 0 <= found[f"test_{how}_bleu_acc"] <= 1
+        assert found[f"test_{how}_texts_per_second"] > 0
+    seq2seq.run(replace(options, systems=["bridge"]))
+    results = tmp_path / "work" / "quick" / "seq2seq"
+    harness.write_result("seq2seq", "fodl", "small", {}, [found], options)
+    results.parent.rename(tmp_path / "results")
+    shown = [report.rendered(f"<!-- seq2seq-{name} -->\n<!-- end -->\n") for name in ("accuracy", "lengths", "bridge")]
+    assert [len(text.splitlines()) - 2 for text in shown] == [3, 3, 3]
+    assert "1 to 9" in shown[1]
 
 
 @pytest.mark.slow
