@@ -227,6 +227,7 @@ def train_parser(
     config["system"]["seed"] = seed
     config["training"].update({"max_steps": steps, "max_epochs": 0, "patience": 0, "eval_frequency": EVAL_STEPS})
     config["training"]["batcher"]["size"] = SYSTEMS[system].batch_words
+    Path(keep_in).mkdir(parents=True, exist_ok=True)
     local_steps = config["components"].get("fodl_parser", {}).get("local_steps", 0)
     if local_steps:
         local_steps = min(local_steps, steps // 2) if limit else local_steps
@@ -234,7 +235,6 @@ def train_parser(
         keep = {"@callbacks": "spacy_fodl_benchmarks.KeepAt.v1", "step": local_steps, "path": f"{keep_in}/local"}
         config["training"]["before_update"] = keep
     best, costs = trained(Config(config))
-    Path(keep_in).mkdir(parents=True, exist_ok=True)
     best.to_disk(Path(keep_in) / "best")
     local = spacy.load(Path(keep_in) / "local") if local_steps else None
     figures: Dict[str, Any] = {"seed": seed, "steps": steps}
