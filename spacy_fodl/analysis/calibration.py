@@ -70,7 +70,9 @@ def head_probs(evidence: ArcEvidence, temperature: float = 1.0) -> np.ndarray:
 
 def marginals(evidence: ArcEvidence, temperature: torch.Tensor) -> torch.Tensor:
     scores, agrees = torch.from_numpy(evidence.scores).double(), torch.from_numpy(evidence.agrees)
-    shares = (scores / temperature).softmax(0)
+    # Infinite numbers would make the gradient NaN.
+    there = scores.isfinite()
+    shares = (scores.where(there, 0) / temperature).masked_fill(~there, float("-inf")).softmax(0)
     return (shares[:, torch.from_numpy(evidence.stretches)] * agrees).sum(0)
 
 

@@ -57,3 +57,10 @@ def test_all_trees_agree():
     agrees = np.ones((2, 3), dtype=bool)
     its = ArcEvidence(np.zeros((2, 3)), np.arange(3), agrees, np.array([True, True, False]))
     assert fit_temperature(its) == pytest.approx(1.0)
+
+
+def test_stretches_with_fewer_trees():
+    scores = np.array([[2.0, 1.0], [0.0, -np.inf]])
+    agrees = np.array([[True, True], [False, True]])
+    its = ArcEvidence(np.tile(scores, 10), np.arange(20), np.tile(agrees, 10), np.arange(20) % 8 > 0)
+    assert fit_temperature(its) == pytest.approx(2 / np.log(7 / 3), rel=0.01)
