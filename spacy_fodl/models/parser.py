@@ -140,6 +140,9 @@ def build_transition_parser_v1(
             "beam_width": Free(1),
             "normalization": Free("local"),
             "n_trees": Free(1),
+            # Saved with the weights: the steps of training so far, and how the last one normalized.
+            "steps": 0,
+            "trained": "local",
         },
     )
 
@@ -161,15 +164,14 @@ def init(model: Model, X: Optional[List[Doc]] = None, Y: Any = None) -> None:
 def forward(model: Model, X: Union[List[Doc], Batch], is_train: bool) -> Tuple[Any, Callable[[float], Any]]:
     tok2vec, scorer = model.layers
     docs = X.docs if isinstance(X, Batch) else X
-    settings = {name: setting.value for name, setting in model.attrs.items()}
-    features = FEATURE_SETS[settings.pop("features")]
+    features = FEATURE_SETS[model.attrs["features"].value]
+    settings = {name: model.attrs[name].value for name in ("beam_width", "normalization")}
     vectors, backprop_tok2vec = tok2vec(docs, is_train)
-    n_trees = settings.pop("n_trees")
     run: Union[Training, Prediction]
     if isinstance(X, Batch):
         run = Training(X.words, X.gold, features, **settings)
     else:
-        run = Prediction(words_of(docs), features, **settings, n_trees=n_trees)
+        run = Prediction(words_of(docs), features, **settings, n_trees=model.attrs["n_trees"].value)
     result, backprop_scorer = scorer((vectors, run), is_train)
 
     def backprop(weight: float) -> Any:

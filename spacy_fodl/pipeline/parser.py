@@ -203,9 +203,7 @@ class FodlParser(SafeSaving, TrainablePipe):
                 Doc.set_extension(extension, default=None)
         if not Token.has_extension(HEAD_PROB):
             Token.set_extension(HEAD_PROB, getter=get_head_prob)
-        # The steps of training so far, what the last one learned, and what scores are divided by to become
-        # probabilities.
-        self.cfg: Dict[str, Any] = {"labels": [], "steps": 0, "normalization": "local", "temperature": 1.0}
+        self.cfg: Dict[str, Any] = {"labels": [], "temperature": 1.0}
 
     @property
     def beam_width(self) -> int:
@@ -325,6 +323,7 @@ class FodlParser(SafeSaving, TrainablePipe):
             )
         scorer.set_dim("nO", n_actions(len(all_labels)), force=True)
         self.model.initialize(X=sample)
+        self.model.attrs.update({"steps": 0, "trained": "local"})
         self._set_labels(all_labels)
 
     def predict(self, docs: Iterable[Doc]) -> List[Parse]:
@@ -337,7 +336,7 @@ class FodlParser(SafeSaving, TrainablePipe):
         words = words_of(docs)
         in_full = self.n_best > 0 or self.store_probs
         n_trees = self.beam_width if in_full else 1
-        self._prepare(self.cfg["normalization"], n_trees)
+        self._prepare(self.model.attrs["trained"], n_trees)
         found = self.model.predict(docs) if len(words.tokens) else no_words(n_trees)
         parses, *others = [self._over_tokens(docs, words, *tree) for tree in zip(found.heads, found.labels)]
         if not in_full:
@@ -463,8 +462,8 @@ class FodlParser(SafeSaving, TrainablePipe):
         if not any(len(example.predicted) for example in examples):
             return losses
         batch = self._batch(examples)
-        self.cfg["normalization"] = "local" if self.cfg["steps"] < self.local_steps else self.normalization
-        self._prepare(self.cfg["normalization"])
+        self.model.attrs["trained"] = "local" if self.model.attrs["steps"] < self.local_steps else self.normalization
+        self._prepare(self.model.attrs["trained"])
         set_dropout_rate(self.model, drop)
         loss, backprop = self.model.begin_update(batch)
         backprop(1.0)
@@ -479,7 +478,7 @@ class FodlParser(SafeSaving, TrainablePipe):
         sgd (Optimizer): The optimizer.
         """
         super().finish_update(sgd)
-        self.cfg["steps"] += 1
+        self.model.attrs["steps"] += 1
 
     def get_loss(self, examples: Iterable[Example], scores: Any = None) -> Tuple[float, None]:
         """The loss on some examples, without learning from them.
@@ -493,7 +492,7 @@ class FodlParser(SafeSaving, TrainablePipe):
         validate_examples(examples, "FodlParser.get_loss")
         if not any(len(example.predicted) for example in examples):
             return 0.0, None
-        self._prepare(self.cfg["normalization"])
+        self._prepare(self.model.attrs["trained"])
         return float(self.model.predict(cast(Any, self._batch(examples)))), None
 
     def _batch(self, examples: List[Example]) -> Batch:

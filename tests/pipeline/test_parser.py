@@ -421,7 +421,7 @@ def test_global_training_goes_on_from_where_local_training_was():
     parser = nlp.get_pipe("fodl_parser")
     before, after = [], []
     for found, normalization in ((before, "local"), (after, "global")):
-        parser.cfg["normalization"] = normalization
+        parser.model.attrs["trained"] = normalization
         found.extend(parser.beams([words_doc(nlp, *SENTENCES)]))
     assert (before[0].heads == after[0].heads).all()
     assert before[0].scores == pytest.approx(after[0].scores)
@@ -430,9 +430,9 @@ def test_global_training_goes_on_from_where_local_training_was():
     for _ in range(5):
         parser.normalization = "global"
         nlp.update(examples, sgd=optimizer)
-    parser.cfg["normalization"] = "local"
+    parser.model.attrs["trained"] = "local"
     locally = parser.beams([words_doc(nlp, *SENTENCES)])[0].scores
-    parser.cfg["normalization"] = "global"
+    parser.model.attrs["trained"] = "global"
     assert parser.beams([words_doc(nlp, *SENTENCES)])[0].scores != pytest.approx(locally, abs=1e-3)
 
 
@@ -443,7 +443,7 @@ def test_a_model_is_used_as_it_was_trained(tmp_path):
     expected = nlp(words_doc(nlp, *SENTENCES))._.fodl_parses
     for changed in ({}, {"normalization": "local"}, {"local_steps": 1000}):
         loaded = spacy.load(tmp_path, config={"components": {"fodl_parser": changed}})
-        assert loaded.get_pipe("fodl_parser").cfg["steps"] == 40
+        assert loaded.get_pipe("fodl_parser").model.attrs["steps"] == 40
         found = loaded(words_doc(loaded, *SENTENCES))._.fodl_parses
         assert found == [
             {**one, "trees": [{**tree, "prob": pytest.approx(tree["prob"], abs=1e-5)} for tree in one["trees"]]}

@@ -20,6 +20,7 @@ from thinc.api import Config
 
 from spacy_fodl.training import checkpoints as checkpoints_module
 from spacy_fodl.training.checkpoints import make_checkpoint_v1
+from spacy_fodl.training.conllu import make_conllu_corpus_v1
 from spacy_fodl.training.loop import train
 
 from ..util import ROOT, make_examples
@@ -131,6 +132,27 @@ def test_a_resumed_training_reaches_the_same_weights_and_scores(corpus, tmp_path
 
     assert len(rows(whole)) == 5
     assert rows(first)[:2] + rows(second) == rows(whole)
+
+
+def test_a_resumed_training_turns_to_global_when_it_should(tmp_path):
+    """What counts steps in a component comes back too."""
+    nlp = spacy.blank("en")
+    treebank = make_conllu_corpus_v1(ROOT / "spacy_fodl/starter/treebank/train.conllu", limit=30)
+    DocBin(docs=[example.reference for example in treebank(nlp)]).to_disk(tmp_path / "trees.spacy")
+    config = load_config(ROOT / "configs/parser_fast.cfg")
+    config = config.merge(
+        {
+            "paths": {"train": str(tmp_path / "trees.spacy"), "dev": str(tmp_path / "trees.spacy")},
+            "components": {"fodl_parser": {"beam_width": 2, "normalization": "global", "local_steps": 7}},
+            "training": {"eval_frequency": 5, "max_steps": 10, "patience": 0},
+        }
+    )
+    run(config, tmp_path / "whole")
+    run(config.merge({"training": {"max_steps": 5}}), tmp_path / "parts")
+    run(config, tmp_path / "parts", resume=True)
+    assert weights(tmp_path / "whole/model-last") == weights(tmp_path / "parts/model-last")
+    attrs = spacy.load(tmp_path / "parts/model-last").get_pipe("fodl_parser").model.attrs
+    assert (attrs["steps"], attrs["trained"]) == (11, "global")  # Step 0 counts.
 
 
 def test_resuming_a_complete_training_changes_nothing(corpus, tmp_path):
