@@ -134,6 +134,7 @@ SYSTEMS: Dict[str, System] = {
     ),
     "spacy_beam": System("spaCy's `beam_parser`", lambda: spacy_parser("beam_parser"), 6000, 1000),
 }
+UDPIPE = "udpipe_gold"
 COMPARISONS = {
     "speed": ("`configs/parser_fast.cfg` against spaCy's `parser`", "compare_speed"),
     "speed_beam": (f"the same, both with a beam of {BEAM}", "compare_speed"),
@@ -149,13 +150,19 @@ def run(options: Options) -> None:
     paths = {split: str(checked(options.data, name)) for split, name in zip(SPLITS, DATA)}
     sums = checksums(options.data, DATA)
     known = [f"{system}_{name}" for system in SYSTEMS for name in INPUTS]
-    wanted = chosen(options, [*known, *COMPARISONS])
-    jobs = {name: trainings(name, paths, options) for name in wanted if name not in COMPARISONS}
+    wanted = chosen(options, [*known, UDPIPE, *COMPARISONS])
+    jobs = {name: trainings(name, paths, options) for name in wanted if name in known}
     for name, runs in run_jobs(jobs, options.at_once):
         system, _, given = name.rpartition("_")
         description = f"{SYSTEMS[system].description}; {INPUTS[given].description}"
         used = {**sums, **glove_checksum()} if system in WITH_VECTORS else sums
         print(write_result(TASK, name, description, used, runs, options), flush=True)
+    if UDPIPE in wanted:
+        limit, iterations = (30, 1) if options.quick else (0, 10)
+        module = f"{__package__}.udpipe"
+        job = {"module": module, "function": "train_udpipe", "paths": paths, "limit": limit, "iterations": iterations}
+        description = f"UDPipe 1, its tagger and parser; {INPUTS['gold'].description}"
+        print(write_result(TASK, UDPIPE, description, sums, [run_job(job)], options, ["ufal.udpipe"]), flush=True)
     for name in wanted:
         if name in COMPARISONS:
             description, function = COMPARISONS[name]

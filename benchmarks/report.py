@@ -164,6 +164,7 @@ def parser_accuracy() -> str:
             "spacy_vectors",
             "spacy",
             "spacy_beam",
+            "udpipe",
         ):
             result = results.get(f"{system}_{given}")
             if result:

@@ -303,6 +303,17 @@ def test_the_parser_task_from_treebank_to_tables(options, corpora, tmp_path, mon
 
 
 @pytest.mark.slow
+def test_udpipe_on_the_same_treebank(options, corpora, tmp_path, monkeypatch):
+    pytest.importorskip("ufal.udpipe", reason="ufal.udpipe is not installed")
+    for name in parser.DATA:
+        text = (harness.ROOT / "spacy_fodl" / "starter" / "treebank" / name.split("-")[-1]).read_text(encoding="utf8")
+        put(corpora, name, text, monkeypatch)
+    parser.run(replace(options, systems=["udpipe_gold"]))
+    (run,) = json.loads((tmp_path / "work" / "quick" / "parser" / "udpipe_gold.json").read_text())["runs"]
+    assert 0 < run["test_las_acc"] <= run["test_uas_acc"] <= 1
+
+
+@pytest.mark.slow
 def test_the_seq2seq_task_from_corpus_to_tables(options, corpora, tmp_path, monkeypatch):
     for name in seq2seq.DATA:
         part, language = name.split("/")[1].split(".")
