@@ -125,6 +125,10 @@ class Errors(metaclass=ErrorsWithCodes):
         "The model of '{component}' has nO = {found} outputs, but its target vocabulary has {expected} symbols: they "
         "don't belong together. Leave nO out of the config, and load a component with all its files from one save."
     )
+    F215 = (
+        "sentencepiece can't make subwords of the targets with size = {size} ({reason}). It needs a symbol for each "
+        "character that they hold, and some more: raise the size of spacy_fodl.Subwords.v1."
+    )
 
     # Command line (F3xx)
     F301 = "{model} has no component of spacy-fodl to show. Its components: {pipes}."

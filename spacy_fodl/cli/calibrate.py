@@ -53,6 +53,8 @@ def calibrate(
             name: reliability(head_probs(evidence, value), evidence.correct)
             for name, value in (("before", before), ("after", temperature))
         }
+        if not 0.01 < temperature < 100:
+            msg.warn(f"The temperature {temperature:.3f} is extreme: is there enough data, and is some of it wrong?")
         parser.temperature = temperature
         nlp.to_disk(folder)
         report(found, {"before": before, "after": temperature}, evidence, json, plot)

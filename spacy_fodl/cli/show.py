@@ -81,7 +81,9 @@ def views(nlp: Language, doc: Doc) -> Iterator[Tuple[str, List[Row]]]:
             details = doc._.fodl_seq2seq
             rows = [[one["text"], f"{one['score']:.2f}"] for one in details["n_best"]]
             yield "What was written, with its score.", [["output", "score"], *rows]
-            if len(details.get("attention", ())):
+            attention = details.get("attention")
+            # A later component may have merged or split tokens.
+            if attention is not None and attention.shape[1] == len(doc) + 1 and len(attention):
                 caption = "What was looked at in writing each piece: of the source's tokens, and of its end."
                 yield caption, attention_rows(doc, details["tokens"], details["attention"])
 
@@ -120,7 +122,9 @@ def parse_rows(doc: Doc) -> List[Row]:
         head = "" if token.head.i == token.i else one_line(token.head.text)
         # The glossary knows relations, but few of their subtypes, such as "acl:relcl".
         meaning = GLOSSARY.get(token.dep_) or GLOSSARY.get(token.dep_.split(":")[0], "")
-        prob = [f"{token._.fodl_head_prob:.2f}"] if has_probs else []
+        # None where a later component has merged or split tokens.
+        value = token._.fodl_head_prob
+        prob = ["-" if value is None else f"{value:.2f}"] if has_probs else []
         rows.append([one_line(token.text), token.dep_, head, *prob, meaning])
     return rows
 

@@ -180,8 +180,11 @@ def sum_forward(
     Y = head.predict(network_scores * model.attrs["network_weight"].value + linear_scores)
 
     def backprop(dY: Floats2d) -> List[Doc]:
-        # dY is the difference of the probabilities from the gold ones, 0 where gold is unknown.
-        known = dY != 0
+        # dY is the difference of the probabilities from the gold ones, and 0 where gold is unknown: but also where a
+        # probability is 1 or 0 and rightly so.
+        known = (dY != 0) | (Y == 0) | (Y == 1)
+        if head.attrs["exclusive_classes"].value:
+            known = known.any(axis=1, keepdims=True)
 
         def apart(scores: Floats2d) -> Floats2d:
             return cast(Floats2d, (head.predict(scores) - Y + dY) * known)

@@ -16,7 +16,7 @@ from ..layers import Free, TorchLayer, loss_from_torch, tokens_to_torch
 from ..modules.seq2seq import EOS, Seq2Seq, search
 
 # Places that are worked on together when predicting, padding included.
-PREDICT_PLACES = 4096
+PREDICT_PLACES = 8192
 IGNORE = -1
 
 
@@ -84,7 +84,8 @@ def build_seq2seq_v1(
     grad_clip (float): Bound on the global norm of the torch layer's gradients; 0 for none.
     nO (Optional[int]): Number of symbols; None to infer it.
     RETURNS (Model): The model. It takes documents and gives a Result each; in training it takes a Batch and gives the
-        loss, the mean over all symbols.
+        loss. It is the mean over all symbols, which grad_clip goes with; the losses of other components are sums, so on
+        a tok2vec that it shares with them it weighs little.
     RAISES (ValueError): If a number is out of its range.
     """
     for name, value in (
@@ -219,7 +220,7 @@ class Prediction:
 
     def __call__(self, network: Seq2Seq, tokens: Tensor, lengths: Tensor, dropout: float) -> List[Result]:
         results: List[Result] = [Result([], None)] * len(lengths)
-        for documents in by_length(lengths.tolist()):
+        for documents in by_length(lengths.tolist(), PREDICT_PLACES // self.settings.beam_width):
             for document, result in zip(documents, self.found(network, *some_documents(tokens, lengths, documents))):
                 results[document] = result
         return results
@@ -252,11 +253,12 @@ def some_documents(tokens: Tensor, lengths: Tensor, documents: List[int]) -> Tup
     return tokens[rows + starts.repeat_interleave(n, output_size=len(rows))], n
 
 
-def by_length(lengths: List[int]) -> List[List[int]]:
-    """Groups of documents of similar length, bounded by what they take when padded."""
+def by_length(lengths: List[int], places: int) -> List[List[int]]:
+    """Groups of documents of similar length, those without tokens left out. Padded, none takes more places than that,
+    but for single documents."""
     groups: List[List[int]] = []
-    for document in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if groups and (len(groups[-1]) + 1) * (lengths[groups[-1][0]] + 1) <= PREDICT_PLACES:
+    for document in sorted((i for i, n in enumerate(lengths) if n), key=lambda i: -lengths[i]):
+        if groups and (len(groups[-1]) + 1) * (lengths[groups[-1][0]] + 1) <= places:
             groups[-1].append(document)
         else:
             groups.append([document])

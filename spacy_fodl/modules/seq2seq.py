@@ -14,6 +14,8 @@ Result = TypeVar("Result")
 # The symbols that every target vocabulary begins with. The decoder starts from EOS, and ends with it.
 UNK, EOS = 0, 1
 NEVER = float("-inf")
+# By how much incomplete outputs are behind while outputs are compared.
+CUT = 1e6
 
 
 class DecoderState(NamedTuple):
@@ -188,7 +190,7 @@ def joined(states: List[Tuple[Tensor, Tensor]]) -> DecoderState:
 
 
 class Outputs(NamedTuple):
-    """What a search found for each source: its best outputs, the best first."""
+    """What a search found for each source: its best outputs, complete ones before those that were cut."""
 
     symbols: Tensor
     """The symbols, EOS included, then padding. *Shape:* (sources, n_best, longest)"""
@@ -235,7 +237,7 @@ def search(
     symbols = torch.full((n * width, 1), EOS, device=device)
     order = torch.zeros((n, width), dtype=torch.long, device=device)
     found = Ended(
-        torch.full((n, width), NEVER, device=device),
+        torch.full((n, width), NEVER, dtype=torch.double, device=device),
         torch.zeros((n, width), dtype=torch.long, device=device),
         torch.zeros((n, width), dtype=torch.long, device=device),
         torch.zeros((n, width), dtype=torch.bool, device=device),
@@ -253,8 +255,10 @@ def search(
         steps.append(Step(alive, order, came_from, written, kept))
         is_last = (step + 1 >= limits[alive])[:, None]
         is_end, rank = written == EOS, torch.arange(values.shape[1], device=device)
-        # An end that is not among the best continuations is none yet.
-        ends = torch.where((is_end | is_last) & (rank < width), values / (step + 1) ** length_power, NEVER)
+        # An end that is not among the best continuations is none yet. What is cut ranks behind all that is complete: a
+        # loop is likely at every step.
+        scores = values.double() / (step + 1) ** length_power - CUT * ~is_end
+        ends = torch.where((is_end | is_last) & (rank < width), scores, NEVER)
         pool, chosen = torch.cat([found.scores[alive], ends], dim=1).topk(width, dim=1)
         new = Ended(ends, torch.full_like(places, step), rank.expand_as(places), is_end)
         for column, addition in zip(found, new):
@@ -268,7 +272,9 @@ def search(
         order = torch.where(totals == NEVER, order[:, :1], order)
         rows = (live[:, None] * width + came_from[live].gather(1, order)).flatten()
         symbols = written[live].gather(1, order).view(-1, 1)
-        state, its_source, alive = state.take(rows), its_source.take(rows), alive[live]
+        state = state.take(rows)
+        if len(live) < len(alive):
+            its_source, alive = its_source.take(rows), alive[live]
     return traced(steps, Ended(*(column[:, :n_best] for column in found)), source)
 
 
@@ -321,4 +327,5 @@ def traced(steps: List[Step], found: Ended, source: Source) -> Outputs:
         # Where the output ends only now, the candidate of this step was given from the start.
         before = step.order.gather(1, hypothesis)
         candidate[step.alive] = torch.where(there, before, its)
-    return Outputs(symbols, lengths, found.scores, found.complete, weights)
+    scores = (found.scores + CUT * ~found.complete).float()
+    return Outputs(symbols, lengths, torch.where(lengths > 0, scores, NEVER), found.complete, weights)

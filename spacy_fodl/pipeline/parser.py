@@ -324,6 +324,7 @@ class FodlParser(SafeSaving, TrainablePipe):
         scorer.set_dim("nO", n_actions(len(all_labels)), force=True)
         self.model.initialize(X=sample)
         self.model.attrs.update({"steps": 0, "trained": "local"})
+        self.temperature = 1.0
         self._set_labels(all_labels)
 
     def predict(self, docs: Iterable[Doc]) -> List[Parse]:
@@ -341,9 +342,8 @@ class FodlParser(SafeSaving, TrainablePipe):
         parses, *others = [self._over_tokens(docs, words, *tree) for tree in zip(found.heads, found.labels)]
         if not in_full:
             return parses
-        # Stretches begin with their first word; what stands before the first one of a document belongs to it.
         ends = np.cumsum([len(doc) for doc in docs])
-        begins = words.tokens[found.starts]
+        begins = first_tokens(docs, words, found.starts)
         which = np.searchsorted(ends, begins, side="right")
         for i, trees in enumerate(zip(parses, *others)):
             its = begins[which == i] - (ends[i] - len(docs[i]))
@@ -605,6 +605,19 @@ def tree_of(doc: Doc) -> Tuple[np.ndarray, np.ndarray]:
     """The head of each token as its place, and its label. *Shape:* (tokens,)"""
     columns = doc.to_array([HEAD, DEP])
     return np.arange(len(doc)) + columns[:, 0].astype("int64"), columns[:, 1]
+
+
+def first_tokens(docs: List[Doc], words: Words, starts: np.ndarray) -> np.ndarray:
+    """Where stretches of words begin among all tokens: with the white space that a sentence starts with, if it does.
+
+    starts (np.ndarray): The first word of each. *Shape:* (stretches,)
+    RETURNS (np.ndarray): *Shape:* (stretches,)
+    """
+    flags = np.concatenate([doc.to_array(SENT_START) for doc in docs]) == 1
+    set_at = np.append(np.flatnonzero(flags), len(flags))
+    first = words.tokens[starts]
+    before = np.where(starts > 0, words.tokens[starts - 1], -1)
+    return np.minimum(set_at[np.searchsorted(set_at, before, side="right")], first)
 
 
 def no_words(n_trees: int) -> Beams:

@@ -2,6 +2,7 @@
 
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union, cast
 
+from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
 from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.tokens import Doc
@@ -242,10 +243,13 @@ class FodlSeq2Seq(SafeSaving, TrainablePipe):
         if not sample or not any(text.strip() for text in texts):
             what = "text in doc._.fodl_target" if sample or not n_examples else "token in documents with a target"
             raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what))
+        before = self.target.to_dict() if self.target.symbols else None
         self.target.learn(texts)
         n_symbols = len(self.target.symbols)
         network = self.model.get_ref("network")
         if network.maybe_get_dim("nO") not in (None, n_symbols):
+            if before:
+                self.target.from_dict(before)
             raise ValueError(Errors.F214.format(component=self.name, found=network.get_dim("nO"), expected=n_symbols))
         network.set_dim("nO", n_symbols, force=True)
         self.model.initialize(X=sample)
@@ -286,8 +290,10 @@ class FodlSeq2Seq(SafeSaving, TrainablePipe):
 
     def _check_target(self) -> None:
         """The symbols have to be those that the weights were trained for."""
+        if not self.target.symbols:
+            raise ValueError(SpacyErrors.E109.format(name=self.name))
         found = self.model.get_ref("network").maybe_get_dim("nO")
-        if self.target.symbols and found not in (None, len(self.target.symbols)):
+        if found not in (None, len(self.target.symbols)):
             raise ValueError(Errors.F214.format(component=self.name, found=found, expected=len(self.target.symbols)))
 
     def set_annotations(self, docs: Union[Doc, Iterable[Doc]], results: List[Result]) -> None:
@@ -385,7 +391,7 @@ class FodlSeq2Seq(SafeSaving, TrainablePipe):
         if self.cfg["target"]:
             with self._explained():
                 self.target.from_dict(self.cfg["target"])
-        self._check_target()
+            self._check_target()
 
 
 NOTHING = Result([Output([], 0.0, True)], None)

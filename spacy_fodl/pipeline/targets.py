@@ -20,10 +20,8 @@ class Target(Protocol):
 
     size: int
     """How many symbols there are at most."""
-
-    @property
-    def symbols(self) -> List[str]:
-        """All symbols as texts, once it has learned them."""
+    symbols: List[str]
+    """All symbols as texts, once it has learned them."""
 
     def learn(self, texts: Iterable[str]) -> None:
         """Choose the symbols by the texts of the training data."""
@@ -43,47 +41,49 @@ class Target(Protocol):
 
 class Subwords:
     """Pieces of words, as sentencepiece learns them (Kudo and Richardson 2018). Any text can be made of them, but for
-    characters that the training data doesn't hold."""
+    characters that the training data doesn't hold; runs of spaces are one space."""
 
     def __init__(self, size: int, model_type: str) -> None:
         self.size = size
         self.model_type = model_type
+        self.symbols: List[str] = []
         self._proto = b""
         self._processor: Any = None
-
-    @property
-    def symbols(self) -> List[str]:
-        if self._processor is None:
-            return []
-        names = [self._processor.id_to_piece(i) for i in range(self._processor.get_piece_size())]
-        return [UNKNOWN, END, *names[2:]]
 
     def learn(self, texts: Iterable[str]) -> None:
         import sentencepiece  # Not at the top: whoever makes a blank pipeline imports this file.
 
         model = io.BytesIO()
         found = [text for text in texts if text.strip()]
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(found),
-            model_writer=model,
-            model_type=self.model_type,
-            vocab_size=self.size,
-            hard_vocab_limit=False,
-            character_coverage=1.0,
-            unk_id=UNK,
-            eos_id=EOS,
-            bos_id=-1,
-            pad_id=-1,
-            num_threads=1,
-            minloglevel=2,
-        )
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(found),
+                model_writer=model,
+                model_type=self.model_type,
+                vocab_size=self.size,
+                hard_vocab_limit=False,
+                character_coverage=1.0,
+                normalization_rule_name="identity",
+                # In bytes; longer ones would be left out without a word.
+                max_sentence_length=max((len(text.encode("utf8")) for text in found), default=0) + 1,
+                unk_id=UNK,
+                eos_id=EOS,
+                bos_id=-1,
+                pad_id=-1,
+                num_threads=1,
+                minloglevel=2,
+            )
+        except RuntimeError as e:
+            raise ValueError(Errors.F215.format(size=self.size, reason=e)) from e
         self._load(model.getvalue())
 
     def _load(self, proto: bytes) -> None:
         import sentencepiece
 
         self._proto = proto
-        self._processor = sentencepiece.SentencePieceProcessor(model_proto=proto) if proto else None
+        self._processor = sentencepiece.SentencePieceProcessor(model_proto=proto)
+        names = [self._processor.id_to_piece(i) for i in range(self._processor.get_piece_size())]
+        self.symbols = [UNKNOWN, END, *names[2:]]
 
     def encode(self, text: str) -> List[int]:
         return cast(List[int], self._processor.encode(text))
@@ -102,24 +102,21 @@ class Subwords:
 
 class Words:
     """Whole words, the most frequent of the training data; UNK stands for all others. A word knows whether a space
-    follows, so that texts come back as they were."""
+    follows, so that texts come back as they were, but for runs of spaces, which are one space."""
 
     def __init__(self, size: int, lang: str) -> None:
         self.size = size
         self.lang = lang
-        self._words: List[str] = []
+        self.symbols: List[str] = []
         self._ids: Dict[str, int] = {}
         self._nlp: Optional[Language] = None
-
-    @property
-    def symbols(self) -> List[str]:
-        return [UNKNOWN, END, *self._words] if self._words else []
 
     def _cut(self, text: str) -> List[str]:
         if self._nlp is None:
             self._nlp = spacy.blank(self.lang)
         # The last word gets a space too, or it would be another word than in the middle.
-        return [token.text_with_ws for token in self._nlp.make_doc(text.strip() + " ") if not token.is_space]
+        doc = self._nlp.make_doc(" ".join(text.split()) + " ")
+        return [token.text_with_ws for token in doc if not token.is_space]
 
     def learn(self, texts: Iterable[str]) -> None:
         counts = Counter(word for text in texts for word in self._cut(text))
@@ -127,18 +124,17 @@ class Words:
         self._take(ranked[: max(self.size - 2, 1)])
 
     def _take(self, words: List[str]) -> None:
-        self._words = words
+        self.symbols = [UNKNOWN, END, *words]
         self._ids = {word: i for i, word in enumerate(words, start=2)}
 
     def encode(self, text: str) -> List[int]:
         return [self._ids.get(word, UNK) for word in self._cut(text)]
 
     def decode(self, symbols: List[int]) -> str:
-        names = self.symbols
-        return "".join(f"{names[i]} " if i == UNK else names[i] for i in symbols if i != EOS).strip()
+        return "".join(f"{UNKNOWN} " if i == UNK else self.symbols[i] for i in symbols if i != EOS).strip()
 
     def to_dict(self) -> Dict[str, Any]:
-        return {"kind": "words", "words": self._words}
+        return {"kind": "words", "words": self.symbols[2:]}
 
     def from_dict(self, data: Dict[str, Any]) -> None:
         if data.get("kind") != "words":

@@ -176,6 +176,27 @@ def test_network_and_linear_model_learn_apart(exclusive):
         assert abs(linear_model.predict([doc])).min() > 0
 
 
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_the_network_learns_from_what_the_linear_model_is_certain_of(exclusive):
+    """Where the sum is so certain that its probability is exactly 1, gold is known all the same."""
+    nlp = classifier(exclusive)
+    examples = annotated(nlp)[:2]
+    nlp.initialize(lambda: annotated(nlp))
+    model, network, linear_model, head = parts(nlp)
+    gold = np.array([[1.0, 0.0], [0.0, 1.0]], dtype="float32")
+    certain = (gold - 0.5) * 100
+    linear_model._func = lambda model, docs, is_train: (certain[: len(docs)], lambda dY: [])
+    seen = []
+    forward = network._func
+    network._func = lambda model, docs, is_train: (forward(model, docs, is_train)[0], lambda dY: seen.append(dY))
+    docs = [example.predicted for example in examples]
+    Y, backprop = model.begin_update(docs)
+    assert pytest.approx(gold, abs=1e-6) == Y
+    assert (Y == 1).sum() == 2
+    backprop(Y - gold)
+    assert seen[0] == pytest.approx(head.predict(network.predict(docs)) - gold, abs=1e-5)
+
+
 def test_the_linear_model_skips_documents_without_tokens():
     nlp = classifier()
     examples = [*annotated(nlp), Example.from_dict(nlp.make_doc(""), {"cats": {"a": 1.0, "b": 0.0}})]

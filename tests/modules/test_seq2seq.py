@@ -116,7 +116,7 @@ def test_a_beam_as_wide_as_the_space_finds_the_best_outputs(length_power):
     every = [(*begin, EOS) for n in range(limit) for begin in itertools.product(others, repeat=n)]
     every += list(itertools.product(others, repeat=limit))
     scored = {one: log_prob(module, tokens, lengths, one) / len(one) ** length_power for one in every}
-    ranked = sorted(scored, key=lambda one: -scored[one])
+    ranked = sorted(scored, key=lambda one: (one[-1] != EOS, -scored[one]))
     found = search(
         module, *module.encode(tokens, lengths), torch.tensor([limit]), width=64, n_best=10, length_power=length_power
     )
@@ -124,6 +124,25 @@ def test_a_beam_as_wide_as_the_space_finds_the_best_outputs(length_power):
     assert rows == [list(one) for one in ranked[:10]]
     assert found.scores[0].tolist() == pytest.approx([scored[one] for one in ranked[:10]], abs=1e-4)
     assert found.complete[0].tolist() == [one[-1] == EOS for one in ranked[:10]]
+
+
+def test_a_loop_does_not_beat_what_is_complete(monkeypatch):
+    """EOS with 0.4 at first; what goes on goes on for ever, with 0.99 a step."""
+    module = network(n_out=3)
+
+    def decode(inputs, source, state, dropout=0.0):
+        first = (inputs == EOS).float()[..., None]
+        fresh, loop = torch.tensor([1e-6, 0.4, 0.6]).log(), torch.tensor([1e-6, 0.01, 0.99]).log()
+        return first * fresh + (1 - first) * loop, state, None
+
+    monkeypatch.setattr(module, "decode", decode)
+    module.output = torch.nn.Identity()
+    source, state = module.encode(*sources([2]))
+    found = search(module, source, state, torch.tensor([23]), width=2, n_best=2)
+    assert found.complete[0, 0]
+    assert found.symbols[0, 0, : found.lengths[0, 0]].tolist()[-1] == EOS
+    ends = found.complete[0].tolist()
+    assert ends == sorted(ends, reverse=True)
 
 
 def test_fewer_outputs_than_asked_for():

@@ -499,6 +499,17 @@ def test_n_best_trees_with_probabilities():
     assert any(token._.fodl_head_prob < 0.99 for token in everything)
 
 
+def test_a_stretch_begins_with_the_white_space_that_its_sentence_starts_with():
+    nlp = trained(SENTENCES, steps=8, beam_width=4, n_best=2, store_probs=True)
+    starts = [True, False, True, False, True, False]
+    doc = nlp(Doc(nlp.vocab, words=["I", "like", "\n", "eggs", "\n", "\n"], sent_starts=starts))
+    assert [(one["start"], one["end"]) for one in doc._.fodl_parses] == [(0, 2), (2, 6)]
+    doc = nlp(Doc(nlp.vocab, words=["\n", "I", "run", "\n", "Eat"], sent_starts=[True, False, False, False, True]))
+    assert [(one["start"], one["end"]) for one in doc._.fodl_parses] == [(0, 4), (4, 5)]
+    for one in doc._.fodl_parses:
+        assert all(one["start"] <= head < one["end"] for tree in one["trees"] for head in tree["heads"])
+
+
 def test_probabilities_are_stored_when_asked_for():
     nlp = trained(SENTENCES, steps=8, beam_width=4)
     doc = nlp(words_doc(nlp, *SENTENCES))
@@ -569,6 +580,9 @@ def test_the_temperature_flattens_probabilities(tmp_path):
     assert best(loaded) == pytest.approx(best(nlp), abs=1e-5)
     with pytest.raises(ValueError, match="F208.*temperature"):
         parser.temperature = 0
+    examples = examples_of(nlp, SENTENCES)
+    nlp.initialize(lambda: examples)
+    assert parser.temperature == 1.0
 
 
 def test_settings_of_the_beam_out_of_range():

@@ -301,3 +301,35 @@ CNN = {
     "maxout_pieces": 2,
     "subword_features": True,
 }
+
+
+def test_initializing_again_with_other_targets_is_refused_and_breaks_nothing():
+    nlp = trained(steps=30)
+    expected = outputs(nlp, [text for text, _ in PAIRS])
+    with pytest.raises(ValueError, match="F214"):
+        nlp.initialize(lambda: examples_of(nlp, [*PAIRS, ("You run.", "Vous courez très vite aujourd'hui.")]))
+    assert outputs(nlp, [text for text, _ in PAIRS]) == expected
+
+
+def test_learning_before_initializing():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_seq2seq")
+    for learn in (nlp.get_pipe("fodl_seq2seq").get_loss, nlp.get_pipe("fodl_seq2seq").update):
+        with pytest.raises(ValueError, match="E109"):
+            learn(examples_of(nlp))
+
+
+def test_too_few_subwords_and_long_targets():
+    with pytest.raises(ValueError, match="F215.*size"):
+        make_subwords_v1(size=4).learn(["small data here"])
+    target = make_subwords_v1(size=60)
+    text = "Wait … ½ cup of m², \ufb01sh! " * 400
+    target.learn([text])
+    assert target.decode(target.encode(text)) == text.strip()
+
+
+def test_words_at_line_ends_are_the_same_words():
+    target = make_words_v1(size=20)
+    target.learn(["one\ntwo  three", "two one"])
+    assert target.symbols[2:] == ["one ", "two ", "three "]
+    assert target.decode(target.encode("one\ntwo\tthree")) == "one two three"
