@@ -15,11 +15,11 @@ from spacy.util import load_config
 from thinc.api import Adam, Config, fix_random_seed
 from torch import nn
 
+from spacy_fodl.models.extensions import TARGET, add_target_extension
 from spacy_fodl.models.seq2seq import Batch, build_seq2seq_v1
 from spacy_fodl.models.words import build_vocab_embed_v1, learn_words
 from spacy_fodl.modules.seq2seq import EOS, Seq2Seq
 from spacy_fodl.pipeline.seq2seq import FodlSeq2Seq
-from spacy_fodl.training.parallel import TARGET, add_target_extension
 from spacy_fodl.training.seq2seq_scorer import score_texts
 
 from .data import SHA256, multi30k

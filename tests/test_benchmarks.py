@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from benchmarks import data, harness, imdb, memory, parser, report, seq2seq, tagger, textcat, training
 from benchmarks.__main__ import app
-from spacy_fodl.training.parallel import TARGET
+from spacy_fodl.models.extensions import TARGET
 
 SENTENCES = [("I like ham", "PRP VBP NN"), ("Eat green eggs", "VB JJ NNS"), ("I walk to town", "PRP VBP TO NN")] * 20
 

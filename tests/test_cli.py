@@ -8,7 +8,7 @@ import spacy
 from spacy.tokens import DocBin
 from spacy.training import Example
 
-from spacy_fodl.training.parallel import add_target_extension
+from spacy_fodl.models.extensions import add_target_extension
 
 from .util import trained_tagger
 

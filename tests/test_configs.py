@@ -7,6 +7,8 @@ from spacy.training.initialize import init_nlp
 from spacy.util import load_config, registry
 from spacy.vectors import Vectors
 
+from spacy_fodl.models.extensions import add_target_extension
+
 from .util import ROOT, make_examples, run
 
 CONFIGS = sorted((ROOT / "configs").glob("*.cfg"))
@@ -17,12 +19,14 @@ def corpus(tmp_path_factory):
     """A .spacy file and a folder with vectors."""
     folder = tmp_path_factory.mktemp("corpus")
     nlp = spacy.blank("en")
+    add_target_extension()
     docs = [example.reference for example in make_examples(nlp)]
     for i, doc in enumerate(docs):
+        doc._.fodl_target = f"Texte {i}"
         doc.cats = {"first": float(i < 2), "later": float(i >= 2)}
         for token in doc:
             token.head, token.dep_ = doc[0], "obj" if token.i else "ROOT"
-    DocBin(docs=docs).to_disk(folder / "train.spacy")
+    DocBin(docs=docs, store_user_data=True).to_disk(folder / "train.spacy")
     words = ["eggs", "ham", "like", "walk"]
     nlp.vocab.vectors = Vectors(strings=nlp.vocab.strings, shape=(len(words), 5), keys=words, name="some")
     nlp.vocab.vectors.data[:] = 0.5
@@ -36,10 +40,12 @@ def overrides(corpus):
 
 
 def torch_weights(nlp):
-    """Copies of the weights of all torch layers, apart from padding that only some windows reach."""
+    """Copies of the weights of all torch layers, apart from padding that only some windows reach, and from what global
+    training of a parser alone teaches."""
     shims = [shim for _, pipe in nlp.pipeline for node in pipe.model.walk() for shim in node.shims]
     assert shims
-    return [p.detach().clone() for shim in shims for name, p in shim._model.named_parameters() if name != "padding"]
+    named = [pair for shim in shims for pair in shim._model.named_parameters()]
+    return [p.detach().clone() for name, p in named if name.split(".")[0] not in ("padding", "worth")]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)

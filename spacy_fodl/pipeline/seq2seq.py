@@ -12,9 +12,9 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate
 
 from ..errors import Errors
 from ..layers import Free
+from ..models.extensions import TARGET, add_target_extension
 from ..models.seq2seq import Batch, Output, Result, SearchSettings
 from ..models.words import learn_words
-from ..training.parallel import TARGET, add_target_extension
 from .saving import SafeSaving
 from .targets import Target
 

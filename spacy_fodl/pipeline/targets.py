@@ -64,8 +64,8 @@ class Subwords:
                 hard_vocab_limit=False,
                 character_coverage=1.0,
                 normalization_rule_name="identity",
-                # In bytes; longer ones would be left out without a word.
-                max_sentence_length=max((len(text.encode("utf8")) for text in found), default=0) + 1,
+                # In bytes, at least 10; longer ones would be left out without a word.
+                max_sentence_length=max((len(text.encode("utf8")) for text in found), default=0) + 10,
                 unk_id=UNK,
                 eos_id=EOS,
                 bos_id=-1,

@@ -5,19 +5,11 @@ from pathlib import Path
 from typing import Callable, Iterator, Tuple, Union
 
 from spacy.language import Language
-from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..errors import Errors
+from ..models.extensions import TARGET, add_target_extension
 from .files import numbered_lines
-
-TARGET = "fodl_target"
-
-
-def add_target_extension() -> None:
-    """Register doc._.fodl_target, the text that a document should be turned into."""
-    if not Doc.has_extension(TARGET):
-        Doc.set_extension(TARGET, default=None)
 
 
 def make_parallel_corpus_v1(

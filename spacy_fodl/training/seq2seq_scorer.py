@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict, Iterable, List, Tuple
 
 from spacy.training import Example
 
-from .parallel import TARGET, add_target_extension
+from ..models.extensions import TARGET, add_target_extension
 
 OUTPUT = "fodl_output"
 

@@ -8,10 +8,10 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
+from spacy_fodl.models.extensions import add_target_extension
 from spacy_fodl.modules.seq2seq import EOS, UNK
 from spacy_fodl.pipeline.seq2seq import DEFAULT_MODEL
 from spacy_fodl.pipeline.targets import make_subwords_v1, make_words_v1
-from spacy_fodl.training.parallel import add_target_extension
 from spacy_fodl.training.seq2seq_scorer import make_seq2seq_scorer_v1
 
 PAIRS = [
