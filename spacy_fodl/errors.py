@@ -1,5 +1,7 @@
 """Every error message of the package, numbered. Each says what was wrong, where, and how to mend it."""
 
+from typing import Any, Optional
+
 from spacy.errors import ErrorsWithCodes
 
 
@@ -193,3 +195,23 @@ class Errors(metaclass=ErrorsWithCodes):
     F507 = "--model and --text belong together: the text is what the trained encoder reads."
     F508 = "No component of {model} holds a recurrent encoder. Its components: {pipes}."
     F509 = "{argument} = {value} is not usable: {expected}."
+
+
+def check_argument(function: str, argument: str, value: Any, is_good: bool, expected: str) -> None:
+    """
+    function (str): The registered function that was given the argument.
+    argument (str): Its name.
+    value (Any): Its value.
+    is_good (bool): Whether the value can be used.
+    expected (str): What would be.
+    RAISES (ValueError): If the value can't be used.
+    """
+    if not is_good:
+        raise ValueError(Errors.F101.format(argument=argument, value=value, architecture=function, expected=expected))
+
+
+def check_training(function: str, dropout: Optional[float], grad_clip: float) -> None:
+    """Check what every torch layer is told of its training. See check_argument."""
+    is_rate = dropout is None or 0 <= dropout < 1
+    check_argument(function, "dropout", dropout, is_rate, "null, or 0 or more and below 1")
+    check_argument(function, "grad_clip", grad_clip, grad_clip >= 0, "0 or more")

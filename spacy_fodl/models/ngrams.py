@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from thinc.api import Model, NumpyOps, get_width
 from thinc.types import Floats2d, Ints1d
 
-from ..errors import Errors
+from ..errors import Errors, check_argument
 from ..layers import Kept
 
 # A layer that learns from categories carries this attribute: a function (node, RatioCounts) that takes them over.
@@ -39,12 +39,7 @@ def build_ngram_linear_v1(
     RAISES (ValueError): If ngram_size or length is not positive.
     """
     for name, value in (("ngram_size", ngram_size), ("length", length)):
-        if value < 1:
-            raise ValueError(
-                Errors.F101.format(
-                    argument=name, value=value, architecture="spacy_fodl.NGramLinear.v1", expected="at least 1"
-                )
-            )
+        check_argument("spacy_fodl.NGramLinear.v1", name, value, value >= 1, "at least 1")
     model: Model[List[Doc], Floats2d] = Model(
         "ngram_linear",
         forward,

@@ -12,7 +12,7 @@ from thinc.api import ArgsKwargs, Model
 from thinc.types import Floats2d
 from torch import Tensor
 
-from ..errors import Errors
+from ..errors import check_argument, check_training
 from ..layers import Free, TorchLayer, loss_from_torch, tokens_to_torch
 from ..modules.transition import TransitionScorer
 from ..transition.actions import LEFT, ROOT_HEAD
@@ -22,6 +22,7 @@ from ..transition.paths import gold_paths, path_scores
 from ..transition.search import Score, log_probabilities, search
 from ..transition.state import Sentences
 
+ARCHITECTURE = "spacy_fodl.TransitionParser.v1"
 # Words that are parsed together when predicting: bounds the memory, and the table of features stays close to the core.
 PREDICT_WORDS = 8192
 
@@ -107,10 +108,9 @@ def build_transition_parser_v1(
     RETURNS (Model): The model. It takes documents and gives Beams; in training it takes a Batch and gives the loss.
     RAISES (ValueError): If a number is out of its range.
     """
-    check("hidden", hidden, hidden > 0, "positive")
-    check("label_width", label_width, label_width > 0, "positive")
-    check("dropout", dropout, dropout is None or 0 <= dropout < 1, "null, or 0 or more and below 1")
-    check("grad_clip", grad_clip, grad_clip >= 0, "0 or more")
+    check_argument(ARCHITECTURE, "hidden", hidden, hidden > 0, "positive")
+    check_argument(ARCHITECTURE, "label_width", label_width, label_width > 0, "positive")
+    check_training(ARCHITECTURE, dropout, grad_clip)
     feature_set = FEATURE_SETS[features]
     scorer = TorchLayer(
         TransitionScorer,
@@ -145,14 +145,6 @@ def build_transition_parser_v1(
             "trained": "local",
         },
     )
-
-
-def check(argument: str, value: Any, is_good: bool, expected: str) -> None:
-    if not is_good:
-        architecture = "spacy_fodl.TransitionParser.v1"
-        raise ValueError(
-            Errors.F101.format(argument=argument, value=value, architecture=architecture, expected=expected)
-        )
 
 
 def init(model: Model, X: Optional[List[Doc]] = None, Y: Any = None) -> None:

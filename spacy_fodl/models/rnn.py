@@ -15,7 +15,7 @@ from thinc.api import (
 )
 from thinc.types import Floats2d
 
-from ..errors import Errors
+from ..errors import check_argument, check_training
 from ..layers import Free, TorchLayer
 from ..layers.torch_layer import tokens_to_torch
 from ..modules.rnn import RNNEncoder, RNNPooling
@@ -47,7 +47,7 @@ def build_rnn_encoder_v1(
     """
     architecture = "spacy_fodl.RNNEncoder.v1"
     check_rnn(architecture, width, depth, dropout, grad_clip)
-    check(architecture, "width", width, not (bidirectional and width % 2), "even, half for each direction")
+    check_argument(architecture, "width", width, not (bidirectional and width % 2), "even, half for each direction")
     return TorchLayer(
         RNNEncoder,
         nI=nI,
@@ -106,8 +106,8 @@ def build_rnn_textcat_v1(
     """
     architecture = "spacy_fodl.RNNTextCat.v1"
     check_rnn(architecture, width, depth, dropout, grad_clip)
-    check(architecture, "max_length", max_length, max_length >= 0, "0 for no limit, or more")
-    check(architecture, "network_weight", network_weight, network_weight > 0, "positive")
+    check_argument(architecture, "max_length", max_length, max_length >= 0, "0 for no limit, or more")
+    check_argument(architecture, "network_weight", network_weight, network_weight > 0, "positive")
     n_pooled = width * (2 if bidirectional else 1) * (2 if pooling == "max+mean" else 1)
     pooled = TorchLayer(
         RNNPooling,
@@ -222,14 +222,6 @@ def documents_from_torch(
 
 
 def check_rnn(architecture: str, width: int, depth: int, dropout: Optional[float], grad_clip: float) -> None:
-    check(architecture, "width", width, width > 0, "positive")
-    check(architecture, "depth", depth, depth > 0, "positive")
-    check(architecture, "dropout", dropout, dropout is None or 0 <= dropout < 1, "null, or 0 or more and below 1")
-    check(architecture, "grad_clip", grad_clip, grad_clip >= 0, "0 or more")
-
-
-def check(architecture: str, argument: str, value: Any, is_good: bool, expected: str) -> None:
-    if not is_good:
-        raise ValueError(
-            Errors.F101.format(argument=argument, value=value, architecture=architecture, expected=expected)
-        )
+    check_argument(architecture, "width", width, width > 0, "positive")
+    check_argument(architecture, "depth", depth, depth > 0, "positive")
+    check_training(architecture, dropout, grad_clip)

@@ -11,10 +11,11 @@ from thinc.api import ArgsKwargs, Model
 from thinc.types import Floats2d
 from torch import Tensor
 
-from ..errors import Errors
+from ..errors import check_argument, check_training
 from ..layers import Free, TorchLayer, loss_from_torch, tokens_to_torch
 from ..modules.seq2seq import EOS, Seq2Seq, search
 
+ARCHITECTURE = "spacy_fodl.Seq2Seq.v1"
 # Places that are worked on together when predicting, padding included.
 PREDICT_PLACES = 8192
 IGNORE = -1
@@ -94,11 +95,10 @@ def build_seq2seq_v1(
         ("decoder_depth", decoder_depth),
         ("embed_width", embed_width),
     ):
-        check(name, value, value > 0, "positive")
+        check_argument(ARCHITECTURE, name, value, value > 0, "positive")
     for name, share in (("label_smoothing", label_smoothing), ("scheduled_sampling", scheduled_sampling)):
-        check(name, share, 0 <= share < 1, "0 or more and below 1")
-    check("dropout", dropout, dropout is None or 0 <= dropout < 1, "null, or 0 or more and below 1")
-    check("grad_clip", grad_clip, grad_clip >= 0, "0 or more")
+        check_argument(ARCHITECTURE, name, share, 0 <= share < 1, "0 or more and below 1")
+    check_training(ARCHITECTURE, dropout, grad_clip)
     network = TorchLayer(
         Seq2Seq,
         nI=tok2vec.maybe_get_dim("nO"),
@@ -130,13 +130,6 @@ def build_seq2seq_v1(
             "search": Free(SearchSettings()),
         },
     )
-
-
-def check(argument: str, value: Any, is_good: bool, expected: str) -> None:
-    if not is_good:
-        raise ValueError(
-            Errors.F101.format(argument=argument, value=value, architecture="spacy_fodl.Seq2Seq.v1", expected=expected)
-        )
 
 
 class SearchSettings(NamedTuple):

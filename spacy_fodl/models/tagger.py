@@ -1,14 +1,16 @@
 """The neural n-gram tagger."""
 
-from typing import Any, List, Literal, Optional, cast
+from typing import List, Literal, Optional, cast
 
 from spacy.tokens import Doc
 from thinc.api import Model, Softmax_v2, chain, with_array, zero_init
 from thinc.types import Floats2d
 
-from ..errors import Errors
+from ..errors import check_argument, check_training
 from ..layers import TorchLayer
 from ..modules.ngram import NGramEncoder
+
+ARCHITECTURE = "spacy_fodl.NGramTagger.v1"
 
 
 def build_ngram_tagger_v1(
@@ -39,11 +41,12 @@ def build_ngram_tagger_v1(
     RAISES (ValueError): If a number is out of its range or hidden is empty.
     """
     at_least = "0 or more"
-    check("before", before, before >= 0, at_least)
-    check("after", after, after >= 0, at_least)
-    check("hidden", hidden, bool(hidden) and min(hidden) > 0, "a list of one or more positive widths")
-    check("dropout", dropout, dropout is None or 0 <= dropout < 1, "null, or 0 or more and below 1")
-    check("grad_clip", grad_clip, grad_clip >= 0, at_least)
+    check_argument(ARCHITECTURE, "before", before, before >= 0, at_least)
+    check_argument(ARCHITECTURE, "after", after, after >= 0, at_least)
+    check_argument(
+        ARCHITECTURE, "hidden", hidden, bool(hidden) and min(hidden) > 0, "a list of one or more positive widths"
+    )
+    check_training(ARCHITECTURE, dropout, grad_clip)
     ngram = TorchLayer(
         NGramEncoder,
         nI=tok2vec.maybe_get_dim("nO"),
@@ -60,11 +63,3 @@ def build_ngram_tagger_v1(
     model.set_ref("softmax", softmax)
     model.set_ref("output_layer", softmax)
     return model
-
-
-def check(argument: str, value: Any, is_good: bool, expected: str) -> None:
-    if not is_good:
-        architecture = "spacy_fodl.NGramTagger.v1"
-        raise ValueError(
-            Errors.F101.format(argument=argument, value=value, architecture=architecture, expected=expected)
-        )

@@ -16,7 +16,7 @@ from spacy.vocab import Vocab
 from thinc.api import Embed, Model, Ops, chain, ragged2list, uniform_init, with_array
 from thinc.types import Floats1d, Floats2d, Ints1d, Ragged
 
-from ..errors import Errors
+from ..errors import Errors, check_argument
 from ..layers import Free, Kept, flatten
 
 DocsToVectors = Model[List[Doc], List[Floats2d]]
@@ -73,14 +73,8 @@ def build_vocab_embed_v1(
     """
     arch = "spacy_fodl.VocabEmbed.v1"
     for name, value in (("width", width), ("size", size)):
-        if value < 1:
-            raise ValueError(Errors.F101.format(argument=name, value=value, architecture=arch, expected="at least 1"))
-    if not 0 <= word_dropout < 1:
-        raise ValueError(
-            Errors.F101.format(
-                argument="word_dropout", value=word_dropout, architecture=arch, expected="0 or more, below 1"
-            )
-        )
+        check_argument(arch, name, value, value >= 1, "at least 1")
+    check_argument(arch, "word_dropout", word_dropout, 0 <= word_dropout < 1, "0 or more, below 1")
     rows: Model[List[Doc], Ragged] = Model(
         "word_rows",
         rows_forward,

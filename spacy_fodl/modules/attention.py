@@ -39,8 +39,9 @@ class Attention(nn.Module):
         return states[:, :, :0]
 
     def scores(self, queries: Tensor, source: Source) -> Tensor:
-        """How well states fit queries. *Shape:* (sources, steps, n_query) → (sources, steps, longest)"""
-        raise NotImplementedError
+        """How well states fit queries; all alike, if a kind doesn't say otherwise. *Shape:* (sources, steps, n_query) →
+        (sources, steps, longest)"""
+        return source.states.new_zeros(1).expand(*queries.shape[:2], source.mask.shape[1])
 
     def forward(self, queries: Tensor, source: Source) -> Tuple[Tensor, Optional[Tensor]]:
         """
@@ -68,9 +69,6 @@ class NoAttention(Attention):
 
 class StaticAttention(Attention):
     """All states at every step, and none before the others: their mean."""
-
-    def scores(self, queries: Tensor, source: Source) -> Tensor:
-        return source.states.new_zeros(1).expand(*queries.shape[:2], source.mask.shape[1])
 
 
 class AdditiveAttention(Attention):

@@ -8,11 +8,13 @@ from typing import Any, Dict, Iterable, List, Optional, Protocol, cast
 import spacy
 from spacy.language import Language
 
-from ..errors import Errors
+from ..errors import Errors, check_argument
 from ..modules.seq2seq import EOS, UNK
 
 UNKNOWN = "<unk>"
 END = "<eos>"
+# These two, and something to write.
+LEAST_SYMBOLS = 4
 
 
 class Target(Protocol):
@@ -150,16 +152,9 @@ def make_subwords_v1(size: int = 8000, model_type: str = "unigram") -> Target:
     RETURNS (Target): An empty vocabulary.
     RAISES (ValueError): If the size is not positive or the model type another one.
     """
-    check_size("spacy_fodl.Subwords.v1", size)
-    if model_type not in ("unigram", "bpe"):
-        raise ValueError(
-            Errors.F101.format(
-                argument="model_type",
-                value=repr(model_type),
-                architecture="spacy_fodl.Subwords.v1",
-                expected='"unigram" or "bpe"',
-            )
-        )
+    name = "spacy_fodl.Subwords.v1"
+    check_argument(name, "size", size, size >= LEAST_SYMBOLS, f"at least {LEAST_SYMBOLS}")
+    check_argument(name, "model_type", model_type, model_type in ("unigram", "bpe"), '"unigram" or "bpe"')
     return Subwords(size, model_type)
 
 
@@ -171,10 +166,5 @@ def make_words_v1(size: int = 10000, lang: str = "xx") -> Target:
     RETURNS (Target): An empty vocabulary.
     RAISES (ValueError): If the size is not positive.
     """
-    check_size("spacy_fodl.Words.v1", size)
+    check_argument("spacy_fodl.Words.v1", "size", size, size >= LEAST_SYMBOLS, f"at least {LEAST_SYMBOLS}")
     return Words(size, lang)
-
-
-def check_size(name: str, size: int) -> None:
-    if size < 4:
-        raise ValueError(Errors.F101.format(argument="size", value=size, architecture=name, expected="at least 4"))

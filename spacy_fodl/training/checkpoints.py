@@ -9,7 +9,7 @@ from typing import IO, Any, Callable, Dict, Iterable, List, Optional, Tuple
 from spacy.language import Language
 from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST
 
-from ..errors import Errors
+from ..errors import check_argument
 
 NAME = "spacy_fodl.Checkpoint.v1"
 CHECKPOINTS = "checkpoints"
@@ -28,8 +28,7 @@ def make_checkpoint_v1(logger: Logger, keep: int = 3) -> Logger:
     RETURNS (Logger): The logger.
     RAISES (ValueError): If keep is less than 1.
     """
-    if keep < 1:
-        raise ValueError(Errors.F101.format(argument="keep", value=keep, architecture=NAME, expected="at least 1"))
+    check_argument(NAME, "keep", keep, keep >= 1, "at least 1")
 
     def setup(nlp: Language, stdout: IO = sys.stdout, stderr: IO = sys.stderr) -> Tuple[LogStep, Callable[[], None]]:
         log_step, finalize = logger(nlp, stdout, stderr)

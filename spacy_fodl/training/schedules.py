@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import Iterable, Iterator
 
-from ..errors import Errors
+from ..errors import check_argument
 
 
 def make_in_turn_v1(first: Iterable[float], steps: int, second: Iterable[float]) -> Iterator[float]:
@@ -15,9 +15,7 @@ def make_in_turn_v1(first: Iterable[float], steps: int, second: Iterable[float])
     YIELDS (float): The values.
     RAISES (ValueError): If the number of steps is negative.
     """
-    if steps < 0:
-        name = "spacy_fodl.in_turn.v1"
-        raise ValueError(Errors.F101.format(argument="steps", value=steps, architecture=name, expected="0 or more"))
+    check_argument("spacy_fodl.in_turn.v1", "steps", steps, steps >= 0, "0 or more")
     return in_turn(first, steps, second)
 
 
