@@ -1,19 +1,19 @@
 """The arc-standard parser."""
 
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator, List, Literal, NamedTuple, Optional, Tuple, Union, cast
+from typing import Iterator, List, Literal, NamedTuple, Optional, Tuple, Union, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from spacy.attrs import IS_SPACE, SENT_START
 from spacy.tokens import Doc
-from thinc.api import ArgsKwargs, Model
+from thinc.api import Model
 from thinc.types import Floats2d
 from torch import Tensor
 
 from ..errors import check_argument, check_training
-from ..layers import Free, TorchLayer, loss_from_torch, tokens_to_torch
+from ..layers import Free
 from ..modules.transition import TransitionScorer
 from ..transition.actions import LEFT, ROOT_HEAD
 from ..transition.features import FEATURE_SETS, FeatureSet
@@ -21,6 +21,7 @@ from ..transition.oracle import gold_actions, gold_configurations
 from ..transition.paths import gold_paths, path_scores
 from ..transition.search import Score, log_probabilities, search
 from ..transition.state import Sentences
+from .runs import running_model
 
 ARCHITECTURE = "spacy_fodl.TransitionParser.v1"
 # Words that are parsed together when predicting: bounds the memory, and the table of features stays close to the core.
@@ -112,10 +113,11 @@ def build_transition_parser_v1(
     check_argument(ARCHITECTURE, "label_width", label_width, label_width > 0, "positive")
     check_training(ARCHITECTURE, dropout, grad_clip)
     feature_set = FEATURE_SETS[features]
-    scorer = TorchLayer(
+    return running_model(
+        "transition_parser",
+        tok2vec,
         TransitionScorer,
-        nI=tok2vec.maybe_get_dim("nO"),
-        nO=nO,
+        make_run,
         arguments={
             "n_tokens": feature_set.n_tokens,
             "n_labels": feature_set.n_labels,
@@ -123,18 +125,9 @@ def build_transition_parser_v1(
             "hidden": hidden,
             "activation": activation,
         },
+        nO=nO,
         dropout=dropout,
         grad_clip=grad_clip,
-        passes_nO=True,
-        convert_inputs=scorer_inputs,
-        convert_outputs=loss_from_torch,
-    )
-    return Model(
-        "transition_parser",
-        forward,
-        init=init,
-        layers=[tok2vec, scorer],
-        refs={"tok2vec": tok2vec, "scorer": scorer},
         attrs={
             "features": Free(features),
             "beam_width": Free(1),
@@ -147,35 +140,12 @@ def build_transition_parser_v1(
     )
 
 
-def init(model: Model, X: Optional[List[Doc]] = None, Y: Any = None) -> None:
-    tok2vec, scorer = model.layers
-    tok2vec.initialize(X=X)
-    scorer.initialize(X=None if X is None else tok2vec.predict(X))
-
-
-def forward(model: Model, X: Union[List[Doc], Batch], is_train: bool) -> Tuple[Any, Callable[[float], Any]]:
-    tok2vec, scorer = model.layers
-    docs = X.docs if isinstance(X, Batch) else X
+def make_run(model: Model, X: Union[List[Doc], Batch]) -> Tuple[List[Doc], Union["Training", "Prediction"]]:
     features = FEATURE_SETS[model.attrs["features"].value]
     settings = {name: model.attrs[name].value for name in ("beam_width", "normalization")}
-    vectors, backprop_tok2vec = tok2vec(docs, is_train)
-    run: Union[Training, Prediction]
     if isinstance(X, Batch):
-        run = Training(X.words, X.gold, features, **settings)
-    else:
-        run = Prediction(words_of(docs), features, **settings, n_trees=model.attrs["n_trees"].value)
-    result, backprop_scorer = scorer((vectors, run), is_train)
-
-    def backprop(weight: float) -> Any:
-        return backprop_tok2vec(backprop_scorer(weight))
-
-    return result, backprop
-
-
-def scorer_inputs(model: Model, X: Any, is_train: bool) -> Tuple[ArgsKwargs, Callable[[ArgsKwargs], List[Floats2d]]]:
-    vectors, run = X
-    inputs, backprop = tokens_to_torch(model, vectors, is_train)
-    return ArgsKwargs(args=(inputs.args[0], run), kwargs={}), backprop
+        return X.docs, Training(X.words, X.gold, features, **settings)
+    return X, Prediction(words_of(X), features, **settings, n_trees=model.attrs["n_trees"].value)
 
 
 class Beams(NamedTuple):
@@ -209,7 +179,7 @@ class Prediction:
     normalization: Normalization
     n_trees: int
 
-    def __call__(self, scorer: TransitionScorer, tokens: Tensor, dropout: float) -> Beams:
+    def __call__(self, scorer: TransitionScorer, tokens: Tensor, lengths: Tensor, dropout: float) -> Beams:
         n_words, device = len(self.words.tokens), tokens.device
         places = torch.from_numpy(self.words.tokens).to(device)
         starts = torch.from_numpy(self.words.starts).to(device)
@@ -271,7 +241,7 @@ class Training:
     beam_width: int
     normalization: Normalization
 
-    def __call__(self, scorer: TransitionScorer, tokens: Tensor, dropout: float) -> Tensor:
+    def __call__(self, scorer: TransitionScorer, tokens: Tensor, lengths: Tensor, dropout: float) -> Tensor:
         n_labels = (scorer.output.out_features - LEFT) // 2
         table = scorer.table(tokens[torch.from_numpy(self.words.tokens).to(tokens.device)])
         loss = self.local_loss if self.normalization == "local" else self.global_loss

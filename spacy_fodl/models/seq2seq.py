@@ -1,19 +1,20 @@
 """Sequence to sequence: from the tokens of a document to target symbols."""
 
 from dataclasses import dataclass
-from typing import Any, Callable, List, Literal, NamedTuple, Optional, Tuple, Union
+from typing import List, Literal, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from spacy.tokens import Doc
-from thinc.api import ArgsKwargs, Model
+from thinc.api import Model
 from thinc.types import Floats2d
 from torch import Tensor
 
 from ..errors import check_argument, check_training
-from ..layers import Free, TorchLayer, loss_from_torch, tokens_to_torch
+from ..layers import Free
 from ..modules.seq2seq import EOS, Seq2Seq, search
+from .runs import running_model
 
 ARCHITECTURE = "spacy_fodl.Seq2Seq.v1"
 # Places that are worked on together when predicting, padding included.
@@ -99,10 +100,11 @@ def build_seq2seq_v1(
     for name, share in (("label_smoothing", label_smoothing), ("scheduled_sampling", scheduled_sampling)):
         check_argument(ARCHITECTURE, name, share, 0 <= share < 1, "0 or more and below 1")
     check_training(ARCHITECTURE, dropout, grad_clip)
-    network = TorchLayer(
+    return running_model(
+        "seq2seq",
+        tok2vec,
         Seq2Seq,
-        nI=tok2vec.maybe_get_dim("nO"),
-        nO=nO,
+        make_run,
         arguments={
             "attention": attention,
             "attend_from": attend_from,
@@ -112,24 +114,22 @@ def build_seq2seq_v1(
             "embed_width": embed_width,
             "tied": tied,
         },
+        nO=nO,
         dropout=dropout,
         grad_clip=grad_clip,
-        passes_nO=True,
-        convert_inputs=network_inputs,
-        convert_outputs=loss_from_torch,
-    )
-    return Model(
-        "seq2seq",
-        forward,
-        init=init,
-        layers=[tok2vec, network],
-        refs={"tok2vec": tok2vec, "network": network},
         attrs={
             "label_smoothing": Free(label_smoothing),
             "scheduled_sampling": Free(scheduled_sampling),
             "search": Free(SearchSettings()),
         },
     )
+
+
+def make_run(model: Model, X: Union[List[Doc], Batch]) -> Tuple[List[Doc], Union["Training", "Prediction"]]:
+    if isinstance(X, Batch):
+        shares = (model.attrs[name].value for name in ("label_smoothing", "scheduled_sampling"))
+        return X.docs, Training(X.targets, *shares)
+    return X, Prediction(model.attrs["search"].value)
 
 
 class SearchSettings(NamedTuple):
@@ -143,35 +143,6 @@ class SearchSettings(NamedTuple):
     max_extra: int = 20
     """and so many more."""
     keep_attention: bool = False
-
-
-def init(model: Model, X: Optional[List[Doc]] = None, Y: Any = None) -> None:
-    tok2vec, network = model.layers
-    tok2vec.initialize(X=X)
-    network.initialize(X=None if X is None else tok2vec.predict(X))
-
-
-def forward(model: Model, X: Union[List[Doc], Batch], is_train: bool) -> Tuple[Any, Callable[[float], Any]]:
-    tok2vec, network = model.layers
-    docs = X.docs if isinstance(X, Batch) else X
-    vectors, backprop_tok2vec = tok2vec(docs, is_train)
-    run: Union[Training, Prediction]
-    if isinstance(X, Batch):
-        run = Training(X.targets, model.attrs["label_smoothing"].value, model.attrs["scheduled_sampling"].value)
-    else:
-        run = Prediction(model.attrs["search"].value)
-    result, backprop_network = network((vectors, run), is_train)
-
-    def backprop(weight: float) -> Any:
-        return backprop_tok2vec(backprop_network(weight))
-
-    return result, backprop
-
-
-def network_inputs(model: Model, X: Any, is_train: bool) -> Tuple[ArgsKwargs, Callable[[ArgsKwargs], List[Floats2d]]]:
-    vectors, run = X
-    inputs, backprop = tokens_to_torch(model, vectors, is_train)
-    return ArgsKwargs(args=(*inputs.args, run), kwargs={}), backprop
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """An encoder-decoder network, and the search for its best outputs."""
 
-from typing import Any, Callable, List, NamedTuple, Optional, Tuple, TypeVar
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from .attention import ATTENTIONS, Source
 from .rnn import RNNEncoder, remember
-
-Result = TypeVar("Result")
+from .run import Runner
 
 # The symbols that every target vocabulary begins with. The decoder starts from EOS, and ends with it.
 UNK, EOS = 0, 1
@@ -28,7 +27,7 @@ class DecoderState(NamedTuple):
         return DecoderState(self.hidden[:, rows], self.cell[:, rows])
 
 
-class Seq2Seq(nn.Module):
+class Seq2Seq(Runner):
     """A bidirectional LSTM reads the source, behind which stands EOS. A second LSTM writes the target: its first state
     is made of the last ones of the first, its first input is EOS, and then what it wrote last, until that is EOS.
 
@@ -85,23 +84,6 @@ class Seq2Seq(nn.Module):
         if tied:
             self.output.weight = self.symbols.weight
         nn.init.zeros_(self.output.bias)
-
-    def forward(
-        self,
-        tokens: Tensor,
-        lengths: Tensor,
-        run: Callable[["Seq2Seq", Tensor, Tensor, float], Result],
-        dropout: float = 0.0,
-    ) -> Result:
-        """Let a search or a loss use the network.
-
-        tokens (Tensor): Token vectors of all sources, one after the other. *Shape:* (tokens, n_in)
-        lengths (Tensor): Tokens of each source. *Shape:* (sources,)
-        run (Callable[[Seq2Seq, Tensor, Tensor, float], Result]): Called with the network, these, and the dropout.
-        dropout (float): Rate on token vectors and states, when the module is in training mode.
-        RETURNS (Result): What it returns.
-        """
-        return run(self, tokens, lengths, dropout)
 
     def encode(self, tokens: Tensor, lengths: Tensor, dropout: float = 0.0) -> Tuple[Source, DecoderState]:
         """

@@ -1,14 +1,13 @@
 """The scorer of a transition parser: a feed-forward network over words at places of the configuration."""
 
-from typing import Callable, Dict, TypeVar
+from typing import Any, Callable, Dict
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .ngram import ACTIVATIONS
-
-Result = TypeVar("Result")
+from .run import Result, Runner
 
 
 class Cube(nn.Module):
@@ -21,7 +20,7 @@ class Cube(nn.Module):
 SCORER_ACTIVATIONS: Dict[str, Callable[[], nn.Module]] = {**ACTIVATIONS, "cube": Cube}
 
 
-class TransitionScorer(nn.Module):
+class TransitionScorer(Runner):
     """Score the actions of configurations (Chen and Manning 2014, "A Fast and Accurate Dependency Parser using Neural
     Networks"; Andor et al. 2016, "Globally Normalized Transition-Based Neural Networks").
 
@@ -62,16 +61,10 @@ class TransitionScorer(nn.Module):
         self.register_buffer("places", torch.arange(n_tokens + n_labels), persistent=False)
 
     def forward(
-        self, tokens: Tensor, run: Callable[["TransitionScorer", Tensor, float], Result], dropout: float = 0.0
+        self, tokens: Tensor, lengths: Tensor, run: Callable[[Any, Tensor, Tensor, float], Result], dropout: float = 0.0
     ) -> Result:
-        """Let a search or a loss use the scorer.
-
-        tokens (Tensor): Token vectors of all documents, one after the other. *Shape:* (tokens, n_in)
-        run (Callable[[TransitionScorer, Tensor, float], Result]): Called with the scorer, the vectors and the dropout.
-        dropout (float): Rate on the token vectors and the hidden layer, when the module is in training mode.
-        RETURNS (Result): What it returns.
-        """
-        return run(self, F.dropout(tokens, dropout, self.training), dropout)
+        """See Runner; the run gets token vectors that the dropout went over."""
+        return super().forward(F.dropout(tokens, dropout, self.training), lengths, run, dropout)
 
     def table(self, tokens: Tensor) -> Tensor:
         """What each word, the root and "nothing there" contribute to the hidden layer at each place, then the same of

@@ -315,7 +315,7 @@ class FodlParser(SafeSaving, TrainablePipe):
             raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what))
         wanted = labels if labels is not None else sorted(self._often_enough(found))
         all_labels = self._with_labels(wanted) or [NO_LABEL]
-        scorer = self.model.get_ref("scorer")
+        scorer = self.model.get_ref("network")
         outputs = scorer.maybe_get_dim("nO")
         if outputs not in (None, n_actions(len(all_labels))):
             raise ValueError(
@@ -565,7 +565,7 @@ class FodlParser(SafeSaving, TrainablePipe):
                 if one not in (*together, ROOT_LABEL):
                     together.append(one)
         new = together[len(self.arc_labels) :]
-        if new and self.arc_labels and self.model.get_ref("scorer").maybe_get_dim("nO"):
+        if new and self.arc_labels and self.model.get_ref("network").maybe_get_dim("nO"):
             raise ValueError(Errors.F203.format(component=self.name, labels=", ".join(new), n=len(self.arc_labels)))
         return together
 

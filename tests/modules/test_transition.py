@@ -6,6 +6,7 @@ from spacy_fodl.modules.transition import SCORER_ACTIVATIONS, TransitionScorer
 from ..util import DeviceRequired
 
 N_TOKENS, N_LABELS, N_OUT = 3, 2, 8
+LENGTHS = torch.tensor([7])
 
 
 def scorer(activation="relu", n_labels=N_LABELS):
@@ -40,20 +41,20 @@ def test_the_table_gives_what_concatenation_gives(activation, n_labels):
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in module.parameters())
 
 
-def run(module, vectors, dropout):
+def run(module, vectors, lengths, dropout):
     rows = torch.arange(20 * (N_TOKENS + N_LABELS), device=vectors.device).reshape(20, -1) % 4
     return module.output(module.hidden(module.table(vectors), rows))
 
 
 def test_dropout_is_for_training_only():
     module, tokens = scorer(), torch.randn(7, 5)
-    plain = module(tokens, run)
-    assert not torch.equal(module(tokens, run, dropout=0.5), plain)
+    plain = module(tokens, LENGTHS, run)
+    assert not torch.equal(module(tokens, LENGTHS, run, dropout=0.5), plain)
     module.eval()
-    assert torch.equal(module(tokens, run, dropout=0.5), plain)
+    assert torch.equal(module(tokens, LENGTHS, run, dropout=0.5), plain)
 
 
 def test_no_tensor_without_a_device():
     module, tokens = scorer(), torch.randn(7, 5)
     with DeviceRequired():
-        module(tokens, run, dropout=0.1).sum().backward()
+        module(tokens, LENGTHS, run, dropout=0.1).sum().backward()

@@ -411,7 +411,7 @@ def test_learning_globally_is_not_learning_locally():
     local, global_ = (
         trained(SENTENCES, steps=20, beam_width=4, normalization="global", local_steps=n) for n in (20, 10)
     )
-    words = [parser.get_pipe("fodl_parser").model.get_ref("scorer").shims[0].to_bytes() for parser in (local, global_)]
+    words = [parser.get_pipe("fodl_parser").model.get_ref("network").shims[0].to_bytes() for parser in (local, global_)]
     assert words[0] != words[1]
 
 
