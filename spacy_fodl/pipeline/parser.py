@@ -7,12 +7,11 @@ import numpy as np
 from spacy.attrs import DEP, HEAD, ORTH, SENT_START
 from spacy.language import Language
 from spacy.pipeline._parser_internals import nonproj
-from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.tokens import Doc, Token
-from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.training import Example, validate_get_examples
 from spacy.util import check_lexeme_norms
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from thinc.api import Config, Model, Optimizer
 
 from ..errors import Errors
 from ..layers import Free
@@ -21,7 +20,7 @@ from ..models.words import learn_words
 from ..transition.actions import ROOT_HEAD, n_actions
 from ..transition.oracle import complete
 from ..transition.search import NEVER
-from .saving import SafeSaving
+from .structured import StructuredPipe
 
 ROOT_LABEL = "ROOT"
 # In place of a head that gold doesn't tell.
@@ -156,7 +155,7 @@ class Parse(NamedTuple):
     """Where the component is to tell more than the best tree."""
 
 
-class FodlParser(SafeSaving, TrainablePipe):
+class FodlParser(StructuredPipe):
     """A dependency parser that finds the sentences too. Arcs that cross others are learned lifted, with a label that
     tells from where, and put back afterwards (Nivre and Nilsson 2005, "Pseudo-Projective Dependency Parsing").
 
@@ -195,42 +194,13 @@ class FodlParser(SafeSaving, TrainablePipe):
         self.normalization = normalization
         self.local_steps = local_steps
         self.store_probs = store_probs
-        self._n_best = 0
-        self.beam_width = beam_width
-        self.n_best = n_best
+        self._set_beam(beam_width, n_best)
         for extension in (PARSES, HEAD_PROBS):
             if not Doc.has_extension(extension):
                 Doc.set_extension(extension, default=None)
         if not Token.has_extension(HEAD_PROB):
             Token.set_extension(HEAD_PROB, getter=get_head_prob)
         self.cfg: Dict[str, Any] = {"labels": [], "temperature": 1.0}
-
-    @property
-    def beam_width(self) -> int:
-        """Hypotheses that are kept for each sentence."""
-        return cast(int, self.model.attrs["beam_width"].value)
-
-    @beam_width.setter
-    def beam_width(self, value: int) -> None:
-        self._expect("beam_width", value, isinstance(value, int) and value >= 1, "at least 1")
-        self._expect("beam_width", value, value >= self.n_best, f"at least n_best, which is {self.n_best}")
-        self.model.attrs["beam_width"] = Free(value)
-
-    @property
-    def n_best(self) -> int:
-        """Trees that are kept of each sentence."""
-        return self._n_best
-
-    @n_best.setter
-    def n_best(self, value: int) -> None:
-        self._expect("n_best", value, isinstance(value, int) and value >= 0, "0 or more")
-        expected = f"at most beam_width, which is {self.beam_width}"
-        self._expect("n_best", value, value <= self.beam_width, expected)
-        self._n_best = value
-
-    def _expect(self, argument: str, value: Any, is_good: bool, expected: str) -> None:
-        if not is_good:
-            raise ValueError(Errors.F208.format(argument=argument, value=value, component=self.name, expected=expected))
 
     @property
     def temperature(self) -> float:
@@ -339,37 +309,46 @@ class FodlParser(SafeSaving, TrainablePipe):
         n_trees = self.beam_width if in_full else 1
         self._prepare(self.model.attrs["trained"], n_trees)
         found = self.model.predict(docs) if len(words.tokens) else no_words(n_trees)
-        parses, *others = [self._over_tokens(docs, words, *tree) for tree in zip(found.heads, found.labels)]
-        if not in_full:
-            return parses
-        ends = np.cumsum([len(doc) for doc in docs])
-        begins = first_tokens(docs, words, found.starts)
+        heads, deps = self._over_tokens(docs, words, found.heads, found.labels)
+        ends = np.cumsum([len(doc) for doc in docs], dtype="int64")
+        begins = first_tokens(docs, words, found.starts) if in_full else np.zeros(0, dtype="int64")
         which = np.searchsorted(ends, begins, side="right")
-        for i, trees in enumerate(zip(parses, *others)):
-            its = begins[which == i] - (ends[i] - len(docs[i]))
-            bounds = [0, *its[1:].tolist(), len(docs[i])] if len(its) else [0]
-            heads, deps = (np.stack(column) for column in list(zip(*trees))[:2])
-            parses[i] = parses[i]._replace(beam=Hypotheses(heads, deps, found.scores[:, which == i], bounds))
+        parses = []
+        for i, (doc, last) in enumerate(zip(docs, ends.tolist())):
+            first = last - len(doc)
+            its_heads, its_deps = heads[:, first:last] - first, deps[:, first:last]
+            beam = None
+            if in_full:
+                its = begins[which == i] - first
+                bounds = [0, *its[1:].tolist(), len(doc)] if len(its) else [0]
+                beam = Hypotheses(its_heads, its_deps, found.scores[:, which == i], bounds)
+            parses.append(Parse(its_heads[0], its_deps[0], beam))
         return parses
 
     def _prepare(self, normalization: str, n_trees: int = 1) -> None:
+        self.model.attrs["beam_width"] = Free(self.beam_width)
         self.model.attrs["normalization"] = Free(normalization)
         self.model.attrs["n_trees"] = Free(n_trees)
 
-    def _over_tokens(self, docs: List[Doc], words: Words, heads: np.ndarray, labels: np.ndarray) -> List[Parse]:
-        """Trees over words to trees over all tokens."""
+    def _over_tokens(
+        self, docs: List[Doc], words: Words, heads: np.ndarray, labels: np.ndarray
+    ) -> Tuple[np.ndarray, np.ndarray]:
+        """Trees over words to trees over all tokens: heads, as places among all tokens, and labels, as hashes. *Shape:*
+        (trees, words) → (trees, tokens)"""
         n_tokens = sum(len(doc) for doc in docs)
-        hashes = np.array([self.vocab.strings.add(label) for label in self.arc_labels], dtype="uint64")
-        deps = np.full(n_tokens, self.vocab.strings.add(NO_LABEL), dtype="uint64")
-        full = np.arange(n_tokens)
-        is_root = heads == ROOT_HEAD
-        full[words.tokens] = np.where(is_root, words.tokens, words.tokens[heads])
-        if len(heads):
-            deps[words.tokens] = np.where(is_root, self.vocab.strings.add(ROOT_LABEL), hashes[labels])
-        bounds = np.cumsum([0, *[len(doc) for doc in docs]])
+        strings = self.vocab.strings
+        hashes = np.array([strings.add(label) for label in self.arc_labels], dtype="uint64")
+        full = np.tile(np.arange(n_tokens), (len(heads), 1))
+        deps = np.full(full.shape, strings.add(NO_LABEL), dtype="uint64")
+        if len(words.tokens):
+            is_root = heads == ROOT_HEAD
+            full[:, words.tokens] = np.where(is_root, words.tokens, words.tokens[heads])
+            deps[:, words.tokens] = np.where(is_root, strings.add(ROOT_LABEL), hashes[labels])
         if len(words.tokens) < n_tokens:
-            attach_space(docs, bounds, words, full, deps, self.vocab.strings.add(ROOT_LABEL))
-        return [Parse(full[a:b] - a, deps[a:b]) for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist())]
+            spaces, their_heads = attached_space(docs, words)
+            full[:, spaces] = their_heads
+            deps[:, spaces[spaces == their_heads]] = strings.add(ROOT_LABEL)
+        return full, deps
 
     def set_annotations(self, docs: Union[Doc, Iterable[Doc]], parses: List[Parse]) -> None:
         """Write what predict found to the documents.
@@ -437,40 +416,11 @@ class FodlParser(SafeSaving, TrainablePipe):
             for tree, share in sorted(together.values(), key=lambda one: -one[1])[: self.n_best]
         ]
 
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optional[Optimizer] = None,
-        losses: Optional[Dict[str, float]] = None,
-    ) -> Dict[str, float]:
-        """Learn from a batch of examples.
-
-        examples (Iterable[Example]): The examples.
-        drop (float): The dropout rate.
-        sgd (Optional[Optimizer]): The optimizer; None to leave the gradients for finish_update.
-        losses (Optional[Dict[str, float]]): Losses to add to, by component.
-        RETURNS (Dict[str, float]): The losses.
-        RAISES (ValueError): If a gold label is not among those that the component was initialized with, or gold heads
-            form a cycle.
-        """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "FodlParser.update")
-        if not any(len(example.predicted) for example in examples):
-            return losses
-        batch = self._batch(examples)
-        self.model.attrs["trained"] = "local" if self.model.attrs["steps"] < self.local_steps else self.normalization
-        self._prepare(self.model.attrs["trained"])
-        set_dropout_rate(self.model, drop)
-        loss, backprop = self.model.begin_update(batch)
-        backprop(1.0)
-        if sgd not in (None, False):
-            self.finish_update(sgd)
-        losses[self.name] += loss
-        return losses
+    def _before_loss(self, is_train: bool) -> None:
+        attrs = self.model.attrs
+        if is_train:
+            attrs["trained"] = "local" if attrs["steps"] < self.local_steps else self.normalization
+        self._prepare(attrs["trained"])
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Update the weights.
@@ -479,21 +429,6 @@ class FodlParser(SafeSaving, TrainablePipe):
         """
         super().finish_update(sgd)
         self.model.attrs["steps"] += 1
-
-    def get_loss(self, examples: Iterable[Example], scores: Any = None) -> Tuple[float, None]:
-        """The loss on some examples, without learning from them.
-
-        examples (Iterable[Example]): The examples.
-        scores (Any): Not used: the model computes its own loss from gold trees.
-        RETURNS (Tuple[float, None]): The cross-entropy of the gold actions or derivations, as a sum, and None for the
-            gradient, which only the model's own backprop knows.
-        """
-        examples = list(examples)
-        validate_examples(examples, "FodlParser.get_loss")
-        if not any(len(example.predicted) for example in examples):
-            return 0.0, None
-        self._prepare(self.model.attrs["trained"])
-        return float(self.model.predict(cast(Any, self._batch(examples)))), None
 
     def _batch(self, examples: List[Example]) -> Batch:
         docs = [example.predicted for example in examples]
@@ -762,23 +697,22 @@ def completed(heads: np.ndarray, starts: np.ndarray) -> Tuple[np.ndarray, np.nda
     return full, full == heads
 
 
-def attach_space(
-    docs: List[Doc], bounds: np.ndarray, words: Words, heads: np.ndarray, deps: np.ndarray, root: int
-) -> None:
-    """Attach white space to the word before it in its sentence, as far as sentence starts were set, or else to the one
-    behind it. A sentence of white space alone hangs on its first token."""
+def attached_space(docs: List[Doc], words: Words) -> Tuple[np.ndarray, np.ndarray]:
+    """White space hangs on the word before it in its sentence, as far as sentence starts were set, or else on the one
+    behind it. A sentence of white space alone hangs on its first token.
+
+    RETURNS (Tuple[np.ndarray, np.ndarray]): The white space, and its heads, as places among all tokens. *Shape:*
+        (spaces,)
+    """
     starts = np.concatenate([doc.to_array(SENT_START) for doc in docs]) == 1
-    starts[bounds[:-1][np.diff(bounds) > 0]] = True
-    spaces = np.setdiff1d(np.arange(len(heads)), words.tokens)
+    lengths = np.array([len(doc) for doc in docs])
+    starts[(lengths.cumsum() - lengths)[lengths > 0]] = True
+    spaces = np.setdiff1d(np.arange(len(starts)), words.tokens)
     # The number of the sentence of each token, and of none at both ends.
     sentence = np.cumsum(starts)
     own = sentence[spaces]
     after = np.searchsorted(words.tokens, spaces)
     padded = np.concatenate([[-1], words.tokens, [-1]])
     numbers = np.concatenate([[0], sentence[words.tokens], [0]])
-    heads[spaces] = np.where(
-        numbers[after] == own,
-        padded[after],
-        np.where(numbers[after + 1] == own, padded[after + 1], np.searchsorted(sentence, own)),
-    )
-    deps[spaces] = np.where(heads[spaces] == spaces, root, deps[spaces])
+    behind = np.where(numbers[after + 1] == own, padded[after + 1], np.searchsorted(sentence, own))
+    return spaces, np.where(numbers[after] == own, padded[after], behind)

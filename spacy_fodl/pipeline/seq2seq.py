@@ -1,21 +1,20 @@
 """fodl_seq2seq: texts from texts as a component."""
 
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union, cast
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
-from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.tokens import Doc
-from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer, set_dropout_rate
+from thinc.api import Config, Model
 
 from ..errors import Errors
 from ..layers import Free
 from ..models.extensions import TARGET, add_target_extension
 from ..models.seq2seq import Batch, Output, Result, SearchSettings
 from ..models.words import learn_words
-from .saving import SafeSaving
+from .structured import StructuredPipe
 from .targets import Target
 
 OUTPUT = "fodl_output"
@@ -118,7 +117,7 @@ def make_fodl_seq2seq(
     )
 
 
-class FodlSeq2Seq(SafeSaving, TrainablePipe):
+class FodlSeq2Seq(StructuredPipe):
     """Writes a text for each document: a translation, for example. It learns from doc._.fodl_target of gold documents.
 
     vocab (Vocab): The shared vocabulary.
@@ -127,6 +126,8 @@ class FodlSeq2Seq(SafeSaving, TrainablePipe):
     target, output, beam_width, n_best, length_power, max_ratio, max_extra, store_attention, max_source, max_target,
         scorer: As in make_fodl_seq2seq. beam_width, n_best and store_attention can be set at any time.
     """
+
+    fewest_best = 1
 
     def __init__(
         self,
@@ -162,41 +163,12 @@ class FodlSeq2Seq(SafeSaving, TrainablePipe):
         self.store_attention = store_attention
         self.max_source = max_source
         self.max_target = max_target
-        self._n_best = 1
-        self._beam_width = 1
-        self.beam_width = beam_width
-        self.n_best = n_best
+        self._set_beam(beam_width, n_best)
         self.cfg: Dict[str, Any] = {"target": {}}
         add_target_extension()
         for extension in (OUTPUT, DETAILS):
             if not Doc.has_extension(extension):
                 Doc.set_extension(extension, default=None)
-
-    @property
-    def beam_width(self) -> int:
-        """Hypotheses that are kept for each document."""
-        return self._beam_width
-
-    @beam_width.setter
-    def beam_width(self, value: int) -> None:
-        self._expect("beam_width", value, isinstance(value, int) and value >= 1, "at least 1")
-        self._expect("beam_width", value, value >= self.n_best, f"at least n_best, which is {self.n_best}")
-        self._beam_width = value
-
-    @property
-    def n_best(self) -> int:
-        """Outputs that are kept of each document."""
-        return self._n_best
-
-    @n_best.setter
-    def n_best(self, value: int) -> None:
-        self._expect("n_best", value, isinstance(value, int) and value >= 1, "at least 1")
-        self._expect("n_best", value, value <= self.beam_width, f"at most beam_width, which is {self.beam_width}")
-        self._n_best = value
-
-    def _expect(self, argument: str, value: Any, is_good: bool, expected: str) -> None:
-        if not is_good:
-            raise ValueError(Errors.F208.format(argument=argument, value=value, component=self.name, expected=expected))
 
     @property
     def labels(self) -> Tuple[str, ...]:
@@ -321,50 +293,8 @@ class FodlSeq2Seq(SafeSaving, TrainablePipe):
             doc._.set(DETAILS, details)
             self.output(doc, texts[0])
 
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optional[Optimizer] = None,
-        losses: Optional[Dict[str, float]] = None,
-    ) -> Dict[str, float]:
-        """Learn from a batch of examples. Those without a target, or longer than max_source or max_target, don't count.
-
-        examples (Iterable[Example]): The examples.
-        drop (float): The dropout rate.
-        sgd (Optional[Optimizer]): The optimizer; None to leave the gradients for finish_update.
-        losses (Optional[Dict[str, float]]): Losses to add to, by component.
-        RETURNS (Dict[str, float]): The losses.
-        """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        examples = list(examples)
-        validate_examples(examples, "FodlSeq2Seq.update")
-        if any(len(example.predicted) for example in examples):
-            set_dropout_rate(self.model, drop)
-            loss, backprop = self.model.begin_update(self._batch(examples))
-            backprop(1.0)
-            losses[self.name] += loss
-        if sgd not in (None, False):
-            self.finish_update(sgd)
-        return losses
-
-    def get_loss(self, examples: Iterable[Example], scores: Any = None) -> Tuple[float, None]:
-        """The loss on some examples, without learning from them.
-
-        examples (Iterable[Example]): The examples.
-        scores (Any): Not used: the model computes its own loss.
-        RETURNS (Tuple[float, None]): The mean cross-entropy of the symbols, and None for the gradient, which only the
-            model's own backprop knows.
-        """
-        examples = list(examples)
-        validate_examples(examples, "FodlSeq2Seq.get_loss")
-        if not any(len(example.predicted) for example in examples):
-            return 0.0, None
-        return float(self.model.predict(cast(Any, self._batch(examples)))), None
-
     def _batch(self, examples: List[Example]) -> Batch:
+        """Examples without a target, or longer than max_source or max_target, don't count."""
         self._check_target()
         targets: List[Optional[List[int]]] = []
         for example in examples:

@@ -29,8 +29,6 @@ class Paths(NamedTuple):
     (actions taken,)"""
     counts: Tensor
     """Whether there is a path at each place of the beam, and another one than gold. *Shape:* (sentences, width)"""
-    lengths: Tensor
-    """After how many actions the search stopped. *Shape:* (sentences,)"""
 
 
 def gold_paths(
@@ -62,7 +60,6 @@ def gold_paths(
     totals[:, 0] = 0
     place = torch.zeros(n_sentences, dtype=torch.long, device=device)
     counts = torch.zeros((n_sentences, width), dtype=torch.bool, device=device)
-    lengths = torch.zeros_like(sentences.sizes)
     all_rows: List[Tensor] = []
     all_valid: List[Tensor] = []
     steps = []
@@ -82,24 +79,23 @@ def gold_paths(
         lasts = is_gold.any(1) & (step < 2 * sentences.sizes[which])
         stops = torch.nonzero(~lasts)[:, 0]
         counts[which[stops]] = ((totals != NEVER) & ~is_gold)[stops]
-        lengths[which[stops]] = step
         place = is_gold.long().argmax(1)
         state.apply(kind, label)
         if len(stops):
             on = torch.nonzero(lasts)[:, 0]
             state.take(on)
             which, totals, place = which[on], totals[on], place[on]
-    return traced(steps, torch.cat(all_rows), torch.cat(all_valid), counts, lengths)
+    return traced(steps, torch.cat(all_rows), torch.cat(all_valid), counts)
 
 
-def traced(steps: list, rows: Tensor, valid: Tensor, counts: Tensor, lengths: Tensor) -> Paths:
+def traced(steps: list, rows: Tensor, valid: Tensor, counts: Tensor) -> Paths:
     """Follow the hypotheses back from where the search stopped.
 
     steps (list): For each step the number of its first configuration; the sentences that took part; which hypothesis
         each one came from and its action, *shape* (sentences, width); the place of gold before it and its action,
         *shape* (sentences,).
     rows, valid (Tensor): As in Paths, of all configurations.
-    counts, lengths (Tensor): As in Paths.
+    counts (Tensor): As in Paths.
     RETURNS (Paths): The paths.
     """
     n_sentences, width = counts.shape
@@ -116,7 +112,7 @@ def traced(steps: list, rows: Tensor, valid: Tensor, counts: Tensor, lengths: Te
         parts.append(torch.stack([configurations[used], taken[used], paths[which][used]]))
     configurations, taken, its_path = torch.cat(parts, dim=1)
     unique, configurations = configurations.unique(return_inverse=True)
-    return Paths(rows[unique], valid[unique], configurations, taken, its_path, counts, lengths)
+    return Paths(rows[unique], valid[unique], configurations, taken, its_path, counts)
 
 
 def path_scores(found: Paths, scores: Tensor) -> Tensor:
