@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ..transition.marginals import head_marginals
+
 N_BINS = 15
 
 
@@ -56,6 +58,11 @@ class ArcEvidence(NamedTuple):
     """Whether a tree has the head that was chosen. *Shape:* (trees, words)"""
     correct: np.ndarray
     """Whether that one is right. *Shape:* (words,)"""
+    cut_words: np.ndarray
+    """The words that each action of the best derivations decided about; the number of words for none. *Shape:*
+    (actions, 2)"""
+    cut_odds: np.ndarray
+    """The odds of what the beam gave up then, as in Cuts of transition/search.py. *Shape:* (actions,)"""
 
 
 def head_probs(evidence: ArcEvidence, temperature: float = 1.0) -> np.ndarray:
@@ -69,11 +76,8 @@ def head_probs(evidence: ArcEvidence, temperature: float = 1.0) -> np.ndarray:
 
 
 def marginals(evidence: ArcEvidence, temperature: torch.Tensor) -> torch.Tensor:
-    scores, agrees = torch.from_numpy(evidence.scores).double(), torch.from_numpy(evidence.agrees)
-    # Infinite numbers would make the gradient NaN.
-    there = scores.isfinite()
-    shares = (scores.where(there, 0) / temperature).masked_fill(~there, float("-inf")).softmax(0)
-    return (shares[:, torch.from_numpy(evidence.stretches)] * agrees).sum(0)
+    scores, stretches, agrees, _, words, odds = map(torch.from_numpy, evidence)
+    return head_marginals(scores.double(), stretches, agrees, words, odds.double(), temperature)
 
 
 def fit_temperature(evidence: ArcEvidence) -> float:

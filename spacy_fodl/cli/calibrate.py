@@ -18,6 +18,7 @@ from ..errors import Errors
 from ..pipeline.parser import MISSING, FodlParser
 
 BATCH = 128
+NO_WORD = -1
 
 
 def calibrate(
@@ -79,7 +80,7 @@ def arc_evidence(nlp: Language, parser: FodlParser, examples: List[Example]) -> 
     RETURNS (ArcEvidence): Of all their words.
     """
     parts: List[Tuple[np.ndarray, ...]] = []
-    n_stretches = 0
+    n_stretches = n_words = 0
     for batch in minibatch(examples, BATCH):
         docs = [example.predicted for example in batch]
         for _, pipe in nlp.pipeline:
@@ -93,14 +94,21 @@ def arc_evidence(nlp: Language, parser: FodlParser, examples: List[Example]) -> 
             which = np.searchsorted(beam.bounds, np.arange(len(doc)), side="right") - 1 + n_stretches
             n_stretches += beam.scores.shape[1]
             agrees, correct = beam.heads == beam.heads[0], beam.heads[0] == gold
-            parts.append((beam.scores, which[counts], agrees[:, counts], correct[counts]))
+            number = np.append(np.where(counts, n_words + counts.cumsum() - 1, NO_WORD), NO_WORD)
+            n_words += int(counts.sum())
+            cut_words = number[beam.cut_tokens]
+            parts.append((beam.scores, which[counts], agrees[:, counts], correct[counts], cut_words, beam.cut_odds))
     nothing = np.zeros((parser.beam_width, 0))
-    scores, stretches, agrees, correct = zip(*parts) if parts else ([nothing], [nothing[0]], [nothing], [nothing[0]])
+    empty = (nothing, nothing[0], nothing, nothing[0], np.zeros((0, 2)), nothing[0])
+    scores, stretches, agrees, correct, cut_words, odds = zip(*(parts or [empty]))
+    words = np.concatenate(cut_words).astype("int64")
     return ArcEvidence(
         np.concatenate(scores, axis=1),
         np.concatenate(stretches).astype("int64"),
         np.concatenate(agrees, axis=1).astype(bool),
         np.concatenate(correct).astype(bool),
+        np.where(words == NO_WORD, n_words, words),
+        np.concatenate(odds),
     )
 
 

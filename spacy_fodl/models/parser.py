@@ -160,6 +160,14 @@ class Beams(NamedTuple):
     """The score of each tree, -inf where there are fewer. *Shape:* (trees, stretches)"""
     starts: np.ndarray
     """The first word of each stretch. *Shape:* (stretches,)"""
+    cut_stretches: np.ndarray
+    """Where more than one tree is wanted, the stretch of each action of the best trees, in their order. *Shape:*
+    (actions,)"""
+    cut_words: np.ndarray
+    """The words that it decided about, as in Cuts of transition/search.py; the number of words for none. *Shape:*
+    (actions, 2)"""
+    cut_odds: np.ndarray
+    """The odds of what was given up, as there. *Shape:* (actions,)"""
 
 
 @dataclass
@@ -186,17 +194,25 @@ class Prediction:
         first = torch.nonzero(starts == 1)[:, 0]
         heads, labels = torch.zeros((2, self.n_trees, n_words), dtype=torch.long, device=device)
         scores = torch.zeros((self.n_trees, len(first)), device=device)
+        nothing = first.new_zeros((0, 2))
+        cuts = [(nothing[:, 0], nothing, scores[0, :0])]
         for which, words, sentences in known_sentences(starts):
             table = scorer.table(tokens[places[words]])
             score = (
                 best_first(scorer, table) if self.beam_width == 1 else scores_to_add(scorer, table, self.normalization)
             )
-            found = search(sentences, self.features, score, self.beam_width)
+            found = search(sentences, self.features, score, self.beam_width, weigh_cuts=self.n_trees > 1)
             its_heads = found.heads[: self.n_trees]
             heads[:, words] = torch.where(its_heads == ROOT_HEAD, ROOT_HEAD, words[its_heads])
             labels[:, words] = found.labels[: self.n_trees]
             scores[:, which] = found.scores[: self.n_trees]
-        return Beams(*(array.cpu().numpy() for array in (heads, labels, scores, first)))
+            if found.cuts is not None:
+                decided = F.pad(words, (0, 2), value=n_words)[found.cuts.words]
+                cuts.append((which[found.cuts.sentences], decided, found.cuts.odds))
+        of_cuts = [torch.cat(column) for column in zip(*cuts)]
+        order = torch.argsort(of_cuts[0], stable=True)
+        arrays = [heads, labels, scores, first, *(column[order] for column in of_cuts)]
+        return Beams(*(array.cpu().numpy() for array in arrays))
 
 
 def best_first(scorer: TransitionScorer, table: Tensor) -> Score:

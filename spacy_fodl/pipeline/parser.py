@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple, Union, cast
 
 import numpy as np
+import torch
 from spacy.attrs import DEP, HEAD, ORTH, SENT_START
 from spacy.language import Language
 from spacy.pipeline._parser_internals import nonproj
@@ -18,6 +19,7 @@ from ..layers import Free
 from ..models.parser import Batch, Beams, Gold, Normalization, Words, starts_of_words, words_of
 from ..models.words import learn_words
 from ..transition.actions import ROOT_HEAD, n_actions
+from ..transition.marginals import head_marginals
 from ..transition.oracle import complete
 from ..transition.search import NEVER
 from .structured import StructuredPipe
@@ -141,6 +143,11 @@ class Hypotheses(NamedTuple):
     """-inf where there are fewer trees. *Shape:* (trees, stretches)"""
     bounds: List[int]
     """Where stretches begin, and the number of tokens."""
+    cut_tokens: np.ndarray
+    """The tokens that each action of the best derivations decided about; the number of tokens for none. *Shape:*
+    (actions, 2)"""
+    cut_odds: np.ndarray
+    """The odds of what the beam gave up then, as in Cuts of transition/search.py. *Shape:* (actions,)"""
 
 
 class Parse(NamedTuple):
@@ -313,6 +320,7 @@ class FodlParser(StructuredPipe):
         ends = np.cumsum([len(doc) for doc in docs], dtype="int64")
         begins = first_tokens(docs, words, found.starts) if in_full else np.zeros(0, dtype="int64")
         which = np.searchsorted(ends, begins, side="right")
+        cuts = np.searchsorted(which[found.cut_stretches], np.arange(len(docs) + 1))
         parses = []
         for i, (doc, last) in enumerate(zip(docs, ends.tolist())):
             first = last - len(doc)
@@ -321,7 +329,12 @@ class FodlParser(StructuredPipe):
             if in_full:
                 its = begins[which == i] - first
                 bounds = [0, *its[1:].tolist(), len(doc)] if len(its) else [0]
-                beam = Hypotheses(its_heads, its_deps, found.scores[:, which == i], bounds)
+                cut = slice(cuts[i], cuts[i + 1])
+                decided = found.cut_words[cut]
+                is_word = decided < len(words.tokens)
+                cut_tokens = np.where(is_word, words.tokens[np.where(is_word, decided, 0)] - first, len(doc))
+                scores = found.scores[:, which == i]
+                beam = Hypotheses(its_heads, its_deps, scores, bounds, cut_tokens, found.cut_odds[cut])
             parses.append(Parse(its_heads[0], its_deps[0], beam))
         return parses
 
@@ -385,21 +398,27 @@ class FodlParser(StructuredPipe):
 
     def _write_beam(self, doc: Doc, beam: Hypotheses) -> None:
         """Set what is told of the beam besides the best tree."""
-        heads, deps = beam.heads, beam.deps
-        chosen, _ = tree_of(doc)
-        probs = np.ones(len(doc), dtype="float32")
-        parses = []
-        for i, (first, last) in enumerate(zip(beam.bounds, beam.bounds[1:])):
-            there = np.flatnonzero(beam.scores[:, i] > NEVER)
-            shares = softmax(beam.scores[there, i] / self.temperature)
-            its_heads, its_deps = heads[there, first:last], deps[there, first:last]
-            probs[first:last] = shares @ (its_heads == chosen[first:last])
-            if self.n_best:
-                parses.append({"start": first, "end": last, "trees": self._merged(its_heads, its_deps, shares)})
         if self.n_best:
+            parses = []
+            for i, (first, last) in enumerate(zip(beam.bounds, beam.bounds[1:])):
+                there = np.flatnonzero(beam.scores[:, i] > NEVER)
+                shares = softmax(beam.scores[there, i] / self.temperature)
+                trees = self._merged(beam.heads[there, first:last], beam.deps[there, first:last], shares)
+                parses.append({"start": first, "end": last, "trees": trees})
             doc._.set(PARSES, parses)
         if self.store_probs:
-            doc._.set(HEAD_PROBS, probs if self.beam_width > 1 else None)
+            chosen, _ = tree_of(doc)
+            doc._.set(HEAD_PROBS, self._head_probs(beam, chosen) if self.beam_width > 1 else None)
+
+    def _head_probs(self, beam: Hypotheses, chosen: np.ndarray) -> np.ndarray:
+        """The probability of the head of each token. *Shape:* (tokens,)"""
+        if len(beam.bounds) == 1:  # Nothing but white space.
+            return np.ones(len(chosen), dtype="float32")
+        stretches = np.arange(len(beam.bounds) - 1).repeat(np.diff(beam.bounds))
+        arrays = (beam.scores, stretches, beam.heads == chosen, beam.cut_tokens, beam.cut_odds)
+        scores, which, agrees, words, odds = map(torch.from_numpy, arrays)
+        temperature = torch.tensor(self.temperature, device="cpu")
+        return head_marginals(scores, which, agrees, words, odds, temperature).numpy()
 
     def _merged(self, heads: np.ndarray, deps: np.ndarray, shares: np.ndarray) -> List[Dict[str, Any]]:
         """The n best of some trees, each once."""
@@ -558,7 +577,8 @@ def first_tokens(docs: List[Doc], words: Words, starts: np.ndarray) -> np.ndarra
 def no_words(n_trees: int) -> Beams:
     """What the model would find where there is nothing to parse."""
     nothing = np.zeros((n_trees, 0), dtype="int64")
-    return Beams(nothing, nothing, nothing.astype("float32"), nothing[0])
+    scores = nothing.astype("float32")
+    return Beams(nothing, nothing, scores, nothing[0], nothing[0], np.zeros((0, 2), dtype="int64"), scores[0])
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .actions import KINDS, LEFT, ROOT_HEAD, n_labels
-from .features import FeatureSet
+from .features import TOKEN, FeatureSet
 from .state import Sentences, State
 
 # From what the features of configurations look at (State.feature_rows) and the kinds of action that are possible
@@ -15,6 +15,19 @@ from .state import Sentences, State
 # features), (configurations, KINDS) → (configurations, actions). Scores of impossible actions don't matter.
 Score = Callable[[Tensor, Tensor], Tensor]
 NEVER = float("-inf")
+
+
+class Cuts(NamedTuple):
+    """What a beam gave up beside each action of the best derivation."""
+
+    sentences: Tensor
+    """The sentence. *Shape:* (actions,)"""
+    words: Tensor
+    """The two words on top of the stack, which such an action decides about; numbers behind the words where there is
+    none. *Shape:* (actions, 2)"""
+    odds: Tensor
+    """The logarithm of the odds of what was given up, against what was kept, by their scores so far; -inf for nothing.
+    Actions that differ only in their labels count as one. *Shape:* (actions,)"""
 
 
 class Trees(NamedTuple):
@@ -27,9 +40,11 @@ class Trees(NamedTuple):
     scores: Tensor
     """The sum of the scores of the actions, -inf where a sentence has fewer derivations than the beam is wide; at a
     width of 1 nothing is summed up. *Shape:* (width, sentences)"""
+    cuts: Optional[Cuts]
+    """Where they are asked for."""
 
 
-def search(sentences: Sentences, features: FeatureSet, score: Score, width: int = 1) -> Trees:
+def search(sentences: Sentences, features: FeatureSet, score: Score, width: int = 1, weigh_cuts: bool = False) -> Trees:
     """Find the derivations with the highest sums of scores that a beam comes across: at each step it goes on with the
     `width` best of each sentence. All derivations of a sentence have as many actions, so they compete at each step as
     they are. A width of 1 takes the best possible action at each step.
@@ -38,24 +53,32 @@ def search(sentences: Sentences, features: FeatureSet, score: Score, width: int 
     features (FeatureSet): What the scores look at.
     score (Score): Scores the actions.
     width (int): Hypotheses a sentence.
+    weigh_cuts (bool): Whether to look at what the beam gives up; of no effect at a width of 1.
     RETURNS (Trees): The trees.
     """
     state = State(sentences, features, width)
+    weigh_cuts = weigh_cuts and width > 1
     n_sentences, device = len(sentences.sizes), sentences.sizes.device
     totals = torch.full((n_sentences, width), NEVER, device=device)
     totals[:, 0] = 0
     finished: List[Tensor] = []
     steps: List[Tuple[Optional[Tensor], Tensor, Tensor, Tensor]] = []
+    cuts: List[Tuple[Tensor, Tensor]] = []
     for n in state.active:
         if n < len(totals):
             finished.append(totals[n:])
             totals = totals[:n]
         state.keep(n)
         valid = state.valid()
-        totals, came_from, kind, label = expand(state, totals, score(state.feature_rows(), valid), valid)
+        scores, before = score(state.feature_rows(), valid), totals
+        words = torch.stack([nodes[:, TOKEN] for nodes in state.stack[:2]], dim=1) if weigh_cuts else None
+        totals, came_from, kind, label = expand(state, totals, scores, valid)
+        if words is not None and came_from is not None:
+            cuts.append((words, cut_odds(before, scores, valid, came_from, kind)))
         steps.append((came_from, *state.apply(kind, label), label))
     finished.append(totals)
-    return Trees(*traced(sentences, steps, width), torch.cat(finished[::-1]).T)
+    cut = along_the_best(sentences, steps, cuts) if weigh_cuts else None
+    return Trees(*traced(sentences, steps, width), torch.cat(finished[::-1]).T, cut)
 
 
 def expand(
@@ -123,6 +146,45 @@ def best_of_each_kind(scores: Tensor, valid: Tensor, width: int) -> Tuple[Tensor
     kinds = torch.arange(KINDS, device=scores.device)
     kinds = torch.cat([kinds[:LEFT], kinds[LEFT:].repeat_interleave(each)])
     return torch.cat([first, best], dim=1), kinds, F.pad(labels.flatten(1), (LEFT, 0))
+
+
+def cut_odds(before: Tensor, scores: Tensor, valid: Tensor, came_from: Tensor, kind: Tensor) -> Tensor:
+    """
+    before (Tensor): The scores of the hypotheses. *Shape:* (sentences, width)
+    scores, valid (Tensor): As in expand.
+    came_from, kind (Tensor): What it returned for them.
+    RETURNS (Tensor): As in Cuts, of each sentence. *Shape:* (sentences,)
+    """
+    n, width = before.shape
+    by_side = scores[:, LEFT:].unflatten(1, (2, n_labels(scores.shape[1]))).logsumexp(2)
+    weights = torch.cat([scores[:, :LEFT], by_side], dim=1).masked_fill(~valid, NEVER)
+    weights = (before.view(-1, 1) + weights).view(n, -1)
+    kept = torch.zeros_like(weights, dtype=torch.bool).scatter(1, came_from * KINDS + kind.view(n, width), True)
+    return weights.masked_fill(kept, NEVER).logsumexp(1) - weights.masked_fill(~kept, NEVER).logsumexp(1)
+
+
+def along_the_best(
+    sentences: Sentences,
+    steps: List[Tuple[Optional[Tensor], Tensor, Tensor, Tensor]],
+    cuts: List[Tuple[Tensor, Tensor]],
+) -> Cuts:
+    """
+    sentences (Sentences): What was parsed.
+    steps: As in traced.
+    cuts (List[Tuple[Tensor, Tensor]]): For each step the words on top of the stack before it, *shape*
+        (configurations, 2), and the odds, *shape* (sentences,).
+    RETURNS (Cuts): What was given up beside the actions of the best derivation.
+    """
+    device = sentences.first.device
+    which = torch.arange(len(sentences.sizes), device=device)
+    place = torch.zeros_like(which)
+    parts = [(which[:0], which.new_zeros((0, 2)), torch.zeros(0, device=device))]
+    for (came_from, *_), (words, odds) in zip(reversed(steps), reversed(cuts)):
+        assert came_from is not None
+        n, width = came_from.shape
+        place[:n] = came_from.gather(1, place[:n, None])[:, 0]
+        parts.append((which[:n], words[which[:n] * width + place[:n]], odds))
+    return Cuts(*map(torch.cat, zip(*parts)))
 
 
 def traced(

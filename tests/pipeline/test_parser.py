@@ -495,8 +495,19 @@ def test_n_best_trees_with_probabilities():
         assert sum(tree["prob"] for tree in one["trees"]) == pytest.approx(1.0, abs=1e-5)
         for i, token in enumerate(sent):
             marginal = sum(tree["prob"] for tree in one["trees"] if tree["heads"][i] == token.head.i)
-            assert token._.fodl_head_prob == pytest.approx(marginal, abs=1e-5)
+            assert 0 < token._.fodl_head_prob < marginal + 1e-5
     assert any(token._.fodl_head_prob < 0.99 for token in everything)
+
+
+def test_probabilities_of_heads_are_marginals_where_nothing_was_given_up():
+    nlp = trained(SENTENCES, steps=3, beam_width=200, n_best=200, store_probs=True)
+    doc = nlp(Doc(nlp.vocab, words=["Eat", "eggs"], sent_starts=[True, False]))
+    trees = doc._.fodl_parses[0]["trees"]
+    assert len(trees) < 200
+    for i, token in enumerate(doc):
+        marginal = sum(tree["prob"] for tree in trees if tree["heads"][i] == token.head.i)
+        assert token._.fodl_head_prob == pytest.approx(marginal, abs=1e-5)
+        assert token._.fodl_head_prob < 0.999
 
 
 def test_a_stretch_begins_with_the_white_space_that_its_sentence_starts_with():
@@ -556,12 +567,14 @@ def test_trees_that_are_equal_after_lifting_are_one():
     names = np.array([nlp.vocab.strings.add(dep) for dep in CROSSING[2]], dtype="uint64")
     heads = np.stack([plain.heads, lifted, lifted])
     deps = np.stack([plain.deps, names, names])
-    beam = Hypotheses(heads, deps, np.log(np.array([[0.5], [0.3], [0.2]])), [0, len(doc)])
+    cut_tokens = np.array([[2, len(doc)], [0, 1]])
+    scores, odds = np.log(np.array([[0.5], [0.3], [0.2]])), np.log(np.array([3.0, 1e-30]))
+    beam = Hypotheses(heads, deps, scores, [0, len(doc)], cut_tokens, odds)
     parser.set_annotations([doc], [plain._replace(beam=beam)])
     (one,) = doc._.fodl_parses
     assert [tree["prob"] for tree in one["trees"]] == pytest.approx([1.0])
     assert one["trees"][0]["heads"] == [token.head.i for token in doc]
-    assert [token._.fodl_head_prob for token in doc] == pytest.approx([1.0] * len(doc))
+    assert [token._.fodl_head_prob for token in doc] == pytest.approx([1.0, 1.0, 0.5, *[1.0] * (len(doc) - 3)])
 
 
 def test_the_temperature_flattens_probabilities(tmp_path):

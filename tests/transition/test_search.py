@@ -3,10 +3,11 @@ from functools import partial
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_fodl.transition.actions import KINDS, LEFT, RIGHT, SHIFT, n_actions
+from spacy_fodl.transition.actions import KINDS, LEFT, RIGHT, ROOT_HEAD, SHIFT, n_actions
 from spacy_fodl.transition.features import FEATURE_SETS
 from spacy_fodl.transition.search import log_probabilities, search
 from spacy_fodl.transition.state import Sentences, State
@@ -26,11 +27,11 @@ def sentences_of(lengths, may_start=None, may_continue=None):
     return Sentences(n, first, sizes, first + sizes, *flags)
 
 
-def scorer(features, n_words, seed=0, normalized=False):
+def scorer(features, n_words, seed=0, normalized=False, n_labels=N_LABELS):
     """Scores that depend on every feature, or log-probabilities."""
     generator = torch.Generator().manual_seed(seed)
-    n_rows = max(n_words + 2, N_LABELS + 1)
-    table = torch.randn((n_rows, features.n_tokens + features.n_labels, n_actions(N_LABELS)), generator=generator)
+    n_rows = max(n_words + 2, n_labels + 1)
+    table = torch.randn((n_rows, features.n_tokens + features.n_labels, n_actions(n_labels)), generator=generator)
 
     def score(rows, valid):
         scores = table[rows, torch.arange(rows.shape[1])].sum(1)
@@ -246,6 +247,48 @@ def test_a_wider_beam_is_no_worse_than_greedy_and_its_hypotheses_differ():
     beam = search(sentences, features, score, 8)
     first = torch.cat([beam.heads[:, :7], beam.labels[:, :7]], dim=1)
     assert len(torch.unique(first, dim=0)) > 1
+
+
+@pytest.mark.parametrize("width", [2, 3, 8])
+def test_what_the_beam_keeps_multiplies_to_the_probability_that_it_holds(width):
+    """With one label, and probabilities: what is given up at a step is lost for good, the rest goes on adding up."""
+    features = FEATURE_SETS["stack3"]
+    sentences = sentences_of(LENGTHS)
+    score = scorer(features, sentences.n_words, normalized=True, n_labels=1)
+    found = search(sentences, features, score, width, weigh_cuts=True)
+    cuts = found.cuts
+    assert torch.bincount(cuts.sentences).tolist() == [2 * length for length in LENGTHS]
+    log_kept = torch.zeros(len(LENGTHS)).index_add(0, cuts.sentences, F.logsigmoid(-cuts.odds))
+    torch.testing.assert_close(log_kept, found.scores.logsumexp(0), rtol=0, atol=1e-5)
+    assert log_kept[0] < -0.01
+
+
+def test_an_action_decides_about_the_words_that_it_joins():
+    features = FEATURE_SETS["stack3"]
+    sentences = sentences_of(LENGTHS)
+    found = search(sentences, features, scorer(features, sentences.n_words), 4, weigh_cuts=True)
+    pairs = set(map(tuple, found.cuts.words.tolist()))
+    for word, head in enumerate(found.heads[0].tolist()):
+        head = sentences.root if head == ROOT_HEAD else head
+        assert (word, head) in pairs or (head, word) in pairs
+    assert search(sentences, features, scorer(features, sentences.n_words), 1, weigh_cuts=True).cuts is None
+
+
+def test_a_beam_as_wide_as_the_space_gives_nothing_up():
+    features = FEATURE_SETS["stack3"]
+    sentences = sentences_of([3, 2])
+    found = search(sentences, features, scorer(features, sentences.n_words), 2000, weigh_cuts=True)
+    assert found.cuts.odds.tolist() == [float("-inf")] * 10
+
+
+def test_labels_alone_are_no_alternative_to_a_head():
+    """Of two words there is a tree a root, each with any label: a beam of two gives up labels, but no heads."""
+    features = FEATURE_SETS["stack3"]
+    sentences = sentences_of([2], may_start=[True, False], may_continue=[False, True])
+    found = search(sentences, features, scorer(features, 2), 2, weigh_cuts=True)
+    trees = {tuple(heads) for heads in found.heads.T.T.tolist()}
+    lost = (found.cuts.odds > float("-inf")).any()
+    assert lost == (len(trees) == 1)
 
 
 def test_starts_that_are_set_hold_for_every_hypothesis():
