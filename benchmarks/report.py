@@ -166,11 +166,12 @@ def parser_accuracy() -> str:
             "spacy_beam",
             "udpipe",
         ):
-            result = results.get(f"{system}_{given}")
+            result = results.get(f"{system}_{'joint' if given == 'raw' else given}")
             if result:
                 staged = "greedy_test_las_acc" in result["mean"]
                 for stage, title in PARSER_STAGES.items() if staged else [("", "")]:
                     name, _, what = result["description"].partition("; ")
+                    what = "raw text" if given == "raw" else what
                     rows.append(
                         [f"{name}{', ' if title else ''}{title}; {what}", *parser_figures(result, stage, given)]
                     )
@@ -182,9 +183,10 @@ def parser_accuracy() -> str:
 def parser_figures(result: Dict[str, Any], stage: str, given: str) -> List[str]:
     mean = result["mean"]
     keys = ("uas_acc", "las_acc", "las_acc_without_punct")
-    figures = [percent(mean, f"{stage}test_{key}") for key in keys]
-    found = "" if given == "gold" else percent(mean, f"{stage}test_sents_acc")
-    return [*figures, found, f"{mean[f'{stage}test_words_per_second']:,.0f}"]
+    prefix = f"{stage}{'raw_' if given == 'raw' else ''}test"
+    figures = [percent(mean, f"{prefix}_{key}") for key in keys]
+    found = "" if given == "gold" else percent(mean, f"{prefix}_sents_acc")
+    return [*figures, found, f"{mean[f'{prefix}_words_per_second']:,.0f}"]
 
 
 def parser_beam() -> str:
@@ -204,7 +206,7 @@ def parser_beam() -> str:
 def parser_calibration() -> str:
     results = load("parser")
     rows = []
-    for given in ("gold", "joint", "raw"):
+    for given in ("gold", "joint"):
         result = results.get(f"fodl_{given}")
         if result:
             mean = result["mean"]

@@ -131,6 +131,10 @@ class Errors(metaclass=ErrorsWithCodes):
         "sentencepiece can't make subwords of the targets with size = {size} ({reason}). It needs a symbol for each "
         "character that they hold, and some more: raise the size of spacy_fodl.Subwords.v1."
     )
+    F216 = (
+        "spacy_fodl.TreeSymbols.v1 learns linearized trees such as '(root (nsubj XX ) XX )', and not all of \"{text}\" "
+        "is one. Read the corpus with spacy_fodl.TreeTargets.v1."
+    )
 
     # Command line (F3xx)
     F301 = "{model} has no component of spacy-fodl to show. Its components: {pipes}."
@@ -177,6 +181,7 @@ class Errors(metaclass=ErrorsWithCodes):
         "{path} holds trained pipelines but no state to resume from: 'spacy train' leaves none. Train without --resume "
         "to replace them, or name another folder."
     )
+    F415 = 'The tree of "{text}" can\'t be linearized: {reason} Correct the heads.'
 
     # Analysis (F5xx)
     F501 = (

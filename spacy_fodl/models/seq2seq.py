@@ -1,7 +1,7 @@
 """Sequence to sequence: from the tokens of a document to target symbols."""
 
 from dataclasses import dataclass
-from typing import List, Literal, NamedTuple, Optional, Tuple, Union
+from typing import Callable, List, Literal, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..errors import check_argument, check_training
 from ..layers import Free
-from ..modules.seq2seq import EOS, Seq2Seq, search
+from ..modules.seq2seq import EOS, Constraint, Seq2Seq, search
 from .runs import running_model
 
 ARCHITECTURE = "spacy_fodl.Seq2Seq.v1"
@@ -143,6 +143,8 @@ class SearchSettings(NamedTuple):
     max_extra: int = 20
     """and so many more."""
     keep_attention: bool = False
+    constraint: Optional[Callable[[Tensor], Constraint]] = None
+    """Given the numbers of some documents, what may be written for them."""
 
 
 @dataclass
@@ -185,15 +187,31 @@ class Prediction:
     def __call__(self, network: Seq2Seq, tokens: Tensor, lengths: Tensor, dropout: float) -> List[Result]:
         results: List[Result] = [Result([], None)] * len(lengths)
         for documents in by_length(lengths.tolist(), PREDICT_PLACES // self.settings.beam_width):
-            for document, result in zip(documents, self.found(network, *some_documents(tokens, lengths, documents))):
+            its = some_documents(tokens, lengths, documents)
+            constraint = None
+            if self.settings.constraint is not None:
+                constraint = self.settings.constraint(torch.tensor(documents, device=tokens.device))
+            for document, result in zip(documents, self.found(network, *its, constraint)):
                 results[document] = result
         return results
 
-    def found(self, network: Seq2Seq, tokens: Tensor, lengths: Tensor) -> List[Result]:
+    def found(
+        self, network: Seq2Seq, tokens: Tensor, lengths: Tensor, constraint: Optional[Constraint]
+    ) -> List[Result]:
         how = self.settings
         limits = (lengths * how.max_ratio).long() + how.max_extra
         source, state = network.encode(tokens, lengths)
-        found = search(network, source, state, limits, how.beam_width, how.n_best, how.length_power, how.keep_attention)
+        found = search(
+            network,
+            source,
+            state,
+            limits,
+            how.beam_width,
+            how.n_best,
+            how.length_power,
+            how.keep_attention,
+            constraint,
+        )
         symbols, sizes, scores, complete = (column.tolist() for column in found[:4])
         weights = None if found.weights is None else found.weights.cpu().numpy()
         results = []

@@ -1,6 +1,6 @@
 """An encoder-decoder network, and the search for its best outputs."""
 
-from typing import Any, List, NamedTuple, Optional, Tuple
+from typing import Any, List, NamedTuple, Optional, Protocol, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -186,6 +186,19 @@ class Outputs(NamedTuple):
     """Those of attention at each symbol of the best output. *Shape:* (sources, longest, longest source)"""
 
 
+class Constraint(Protocol):
+    """What may be written, for rows of hypotheses that are written at the same time."""
+
+    def allowed(self) -> Tensor:
+        """Which symbols may come next; one always may. *Shape:* (rows, n_out), of bool"""
+
+    def take(self, rows: Tensor) -> None:
+        """Go on with some rows, in this order, some perhaps more than once."""
+
+    def write(self, symbols: Tensor) -> None:
+        """Add a symbol to each row. *Shape:* (rows,)"""
+
+
 def search(
     network: Seq2Seq,
     source: Source,
@@ -195,6 +208,7 @@ def search(
     n_best: int = 1,
     length_power: float = 1.0,
     keep_weights: bool = False,
+    constraint: Optional[Constraint] = None,
 ) -> Outputs:
     """Find the outputs that a beam comes across, all sources in lockstep. Each has `width` hypotheses; those that write
     EOS leave the beam. A source of which as many outputs have ended as its beam is wide takes part no more. A width of
@@ -208,6 +222,7 @@ def search(
     n_best (int): How many outputs are wanted, at most `width`.
     length_power (float): Scores are divided by the length to this power (Wu et al. 2016, section 7, for other ways).
     keep_weights (bool): Whether the weights of attention are wanted.
+    constraint (Optional[Constraint]): What may be written, of a row a source; None for anything.
     RETURNS (Outputs): The outputs.
     """
     n, device = len(limits), limits.device
@@ -216,6 +231,8 @@ def search(
     totals[:, 0] = 0
     rows = alive.repeat_interleave(width)
     its_source, state = source.take(rows), state.take(rows)
+    if constraint is not None:
+        constraint.take(rows)
     symbols = torch.full((n * width, 1), EOS, device=device)
     order = torch.zeros((n, width), dtype=torch.long, device=device)
     found = Ended(
@@ -228,6 +245,8 @@ def search(
     for step in range(int(limits.max()) if n else 0):
         features, state, weights = network.decode(symbols, its_source, state)
         log_probs = network.output(features[:, 0]).log_softmax(1)
+        if constraint is not None:
+            log_probs = log_probs.masked_fill(~constraint.allowed(), NEVER)
         sums = (totals.view(-1, 1) + log_probs).view(len(alive), -1)
         # Twice as many as the beam is wide: no more than half of them end.
         values, places = sums.topk(min(2 * width, sums.shape[1]), dim=1)
@@ -255,6 +274,9 @@ def search(
         rows = (live[:, None] * width + came_from[live].gather(1, order)).flatten()
         symbols = written[live].gather(1, order).view(-1, 1)
         state = state.take(rows)
+        if constraint is not None:
+            constraint.take(rows)
+            constraint.write(symbols[:, 0])
         if len(live) < len(alive):
             its_source, alive = its_source.take(rows), alive[live]
     return traced(steps, Ended(*(column[:, :n_best] for column in found)), source)

@@ -255,6 +255,7 @@ class FodlSeq2Seq(StructuredPipe):
                 max_ratio=self.max_ratio,
                 max_extra=self.max_extra,
                 keep_attention=self.store_attention,
+                constraint=self.target.constraint(docs),
             )
         )
         results = self.model.predict(docs)

@@ -3,13 +3,15 @@
 import base64
 import io
 from collections import Counter
-from typing import Any, Dict, Iterable, List, Optional, Protocol, cast
+from typing import Any, Callable, Dict, Iterable, List, Optional, Protocol, cast
 
 import spacy
 from spacy.language import Language
+from spacy.tokens import Doc
+from torch import Tensor
 
 from ..errors import Errors, check_argument
-from ..modules.seq2seq import EOS, UNK
+from ..modules.seq2seq import EOS, UNK, Constraint
 
 UNKNOWN = "<unk>"
 END = "<eos>"
@@ -20,8 +22,6 @@ LEAST_SYMBOLS = 4
 class Target(Protocol):
     """A vocabulary of symbols. Its first two are UNK and EOS."""
 
-    size: int
-    """How many symbols there are at most."""
     symbols: List[str]
     """All symbols as texts, once it has learned them."""
 
@@ -39,6 +39,9 @@ class Target(Protocol):
 
     def from_dict(self, data: Dict[str, Any]) -> None:
         """Take over what to_dict gave."""
+
+    def constraint(self, docs: List[Doc]) -> Optional[Callable[[Tensor], Constraint]]:
+        """What may be written for some of these documents, given their numbers; None for anything."""
 
 
 class Subwords:
@@ -101,6 +104,9 @@ class Subwords:
             raise ValueError(Errors.F213.format(found=data.get("kind"), expected="subwords"))
         self._load(base64.b64decode(data["model"]))
 
+    def constraint(self, docs: List[Doc]) -> None:
+        return None
+
 
 class Words:
     """Whole words, the most frequent of the training data; UNK stands for all others. A word knows whether a space
@@ -142,6 +148,9 @@ class Words:
         if data.get("kind") != "words":
             raise ValueError(Errors.F213.format(found=data.get("kind"), expected="words"))
         self._take(list(data["words"]))
+
+    def constraint(self, docs: List[Doc]) -> None:
+        return None
 
 
 def make_subwords_v1(size: int = 8000, model_type: str = "unigram") -> Target:

@@ -5,6 +5,7 @@ import torch
 
 from spacy_fodl.modules.attention import ATTENTIONS
 from spacy_fodl.modules.seq2seq import EOS, NEVER, Seq2Seq, search
+from spacy_fodl.transition.linearize import CLOSE, WORD, Brackets, delinearize
 
 from ..util import DeviceRequired
 
@@ -211,3 +212,26 @@ def test_no_tensor_without_a_device():
             source, state = module.encode(tokens, lengths)
             module.decode(torch.ones_like(limits)[:, None], source, state)[0].sum().backward()
             search(module, source, state, limits, width=2, keep_weights=True)
+
+
+@pytest.mark.parametrize("width", [1, 3, 8])
+def test_nothing_is_written_that_may_not_be(width):
+    """Rows of brackets, in a beam that reorders its hypotheses; they end where they have to."""
+    names = ["<unk>", "<eos>", WORD, CLOSE, "(a", "(b"]
+    kinds = [Brackets.OTHER, Brackets.ENDS, Brackets.IS_WORD, Brackets.CLOSES, Brackets.OPENS, Brackets.OPENS]
+    module = network(n_out=len(names))
+    lengths = [4, 2, 3, 1]
+    tokens, sizes = sources(lengths)
+    source, state = module.encode(tokens, sizes)
+    brackets = Brackets(torch.tensor(kinds), sizes.clone())
+    found = search(module, source, state, 3 * sizes + 1, width, n_best=min(width, 3), constraint=brackets)
+    assert found.complete.all() or width > 1
+    for i, n in enumerate(lengths):
+        for symbols, length, score in zip(found.symbols[i].tolist(), found.lengths[i].tolist(), found.scores[i]):
+            if not length:
+                continue
+            assert length == 3 * n + 1
+            assert delinearize([names[symbol] for symbol in symbols[: length - 1]], n).repairs == 0
+            first = sum(lengths[:i])
+            alone = log_prob(module, tokens[first : first + n], torch.tensor([n]), symbols[:length])
+            assert float(score) * length == pytest.approx(alone, abs=1e-3)

@@ -1,0 +1,123 @@
+"""Dependency trees as what a sequence-to-sequence component writes."""
+
+from collections import Counter
+from typing import Any, Callable, Dict, Iterable, List, Optional
+
+import numpy as np
+import torch
+from spacy.pipeline._parser_internals import nonproj
+from spacy.tokens import Doc
+from torch import Tensor
+
+from ..errors import Errors
+from ..models.parser import words_of
+from ..modules.seq2seq import EOS, UNK
+from ..transition.actions import ROOT_HEAD
+from ..transition.linearize import CLOSE, OPEN, WORD, Brackets, delinearize
+from .parser import NO_LABEL, ROOT_LABEL, attached_space, write_tree
+from .seq2seq import Handler
+from .targets import END, UNKNOWN
+
+REPAIRS = "fodl_repairs"
+
+
+class TreeSymbols:
+    """Brackets with labels, and a placeholder for words, as transition/linearize.py writes trees."""
+
+    def __init__(self, labels: bool, constrained: bool, one_root: bool) -> None:
+        self.labels = labels
+        self.constrained = constrained
+        self.one_root = one_root
+        self.symbols: List[str] = []
+        self._ids: Dict[str, int] = {}
+
+    def _cut(self, text: str) -> List[str]:
+        return [OPEN if symbol.startswith(OPEN) and not self.labels else symbol for symbol in text.split()]
+
+    def learn(self, texts: Iterable[str]) -> None:
+        counts = Counter(symbol for text in texts for symbol in self._cut(text))
+        brackets = sorted(
+            (symbol for symbol in counts if symbol.startswith(OPEN)), key=lambda symbol: (-counts[symbol], symbol)
+        )
+        if not brackets or set(counts) - {*brackets, WORD, CLOSE}:
+            raise ValueError(Errors.F216.format(text=next(iter(texts), "")[:60]))
+        self._take(brackets)
+
+    def _take(self, brackets: List[str]) -> None:
+        self.symbols = [UNKNOWN, END, WORD, CLOSE, *brackets]
+        self._ids = {symbol: i for i, symbol in enumerate(self.symbols)}
+
+    def encode(self, text: str) -> List[int]:
+        return [self._ids.get(symbol, UNK) for symbol in self._cut(text)]
+
+    def decode(self, symbols: List[int]) -> str:
+        return " ".join(self.symbols[symbol] for symbol in symbols if symbol != EOS)
+
+    def to_dict(self) -> Dict[str, Any]:
+        return {"kind": "trees", "brackets": self.symbols[4:]}
+
+    def from_dict(self, data: Dict[str, Any]) -> None:
+        if data.get("kind") != "trees":
+            raise ValueError(Errors.F213.format(found=data.get("kind"), expected="trees"))
+        self._take(list(data["brackets"]))
+
+    def constraint(self, docs: List[Doc]) -> Optional[Callable[[Tensor], Brackets]]:
+        if not self.constrained:
+            return None
+        kinds = {UNKNOWN: Brackets.OTHER, END: Brackets.ENDS, WORD: Brackets.IS_WORD, CLOSE: Brackets.CLOSES}
+        of_symbols = [kinds.get(symbol, Brackets.OPENS) for symbol in self.symbols]
+        n_words = [sum(not token.is_space for token in doc) for doc in docs]
+
+        def of_documents(documents: Tensor) -> Brackets:
+            device = documents.device
+            its_words = torch.tensor(n_words, device=device)[documents]
+            return Brackets(torch.tensor(of_symbols, device=device), its_words, self.one_root)
+
+        return of_documents
+
+
+def make_tree_symbols_v1(labels: bool = True, constrained: bool = True, one_root: bool = False) -> TreeSymbols:
+    """Linearized dependency trees as target symbols.
+
+    labels (bool): Whether opening brackets bear the label of the arc.
+    constrained (bool): Whether nothing is written but well-formed trees over all words of a document, white space
+        aside.
+    one_root (bool): Whether these are one tree a document: for documents of one sentence.
+    RETURNS (TreeSymbols): An empty vocabulary.
+    """
+    return TreeSymbols(labels, constrained, one_root)
+
+
+def make_set_tree_v1() -> Handler:
+    """Read the text as linearized trees, and set heads, labels and sentence starts. What is malformed is repaired; how
+    many repairs it took stands in doc._.fodl_repairs."""
+    if not Doc.has_extension(REPAIRS):
+        Doc.set_extension(REPAIRS, default=None)
+    return set_tree
+
+
+def set_tree(doc: Doc, text: str) -> None:
+    """Set the trees that a text says, and doc._.fodl_repairs.
+
+    doc (Doc): The document. White space hangs on the word before it.
+    text (str): Linearized trees over its words.
+    """
+    blank = Doc(doc.vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
+    words = words_of([blank])
+    heads, labels, repairs = delinearize(text.split(), len(words.tokens))
+    doc._.set(REPAIRS, repairs)
+    if not len(doc):
+        return
+    full = np.arange(len(doc))
+    names = [NO_LABEL] * len(doc)
+    for place, head, label in zip(words.tokens.tolist(), heads, labels):
+        full[place] = place if head == ROOT_HEAD else words.tokens[head]
+        names[place] = ROOT_LABEL if head == ROOT_HEAD else label or NO_LABEL
+    spaces, their_heads = attached_space([blank], words)
+    full[spaces] = their_heads
+    for space, head in zip(spaces.tolist(), their_heads.tolist()):
+        if space == head:
+            names[space] = ROOT_LABEL
+    deps = np.array([doc.vocab.strings.add(name) for name in names], dtype="uint64")
+    decorated = [dep for dep, name in zip(deps.tolist(), names) if nonproj.is_decorated(name)]
+    write_tree(doc, full, deps, decorated)
