@@ -107,9 +107,8 @@ def spacy_encoder() -> Settings:
     config["initialize"]["before_init"] = {"@callbacks": "spacy_fodl.count_words.v1", "corpus": "${corpora.train}"}
     config["components"]["parser"]["model"]["tok2vec"]["width"] = width
     config["training"]["dropout"] = mine["training"]["dropout"]
-    # But for the clipping: what our layers do by themselves, spaCy's leave to the optimizer. And without global steps.
-    rate = mine["training"]["optimizer"]["learn_rate"]["first"]
-    config["training"]["optimizer"] = {**mine["training"]["optimizer"], "learn_rate": rate, "grad_clip": 1.0}
+    # But for the clipping: what our layers do by themselves, spaCy's leave to the optimizer.
+    config["training"]["optimizer"] = {**mine["training"]["optimizer"], "grad_clip": 1.0}
     return config
 
 
@@ -133,7 +132,7 @@ SYSTEMS: Dict[str, System] = {
     "spacy": System("spaCy's `parser`, the model that `init config` writes", spacy_parser, 6000, 1000),
     "spacy_vectors": System("the same with GloVe vectors", spacy_vectors, 6000, 1000),
     "spacy_encoder": System(
-        "spaCy's `parser` on the encoder of `configs/parser.cfg`, with GloVe vectors", spacy_encoder, 3500, 1500
+        "spaCy's `parser` on the encoder of `configs/parser.cfg`, with GloVe vectors", spacy_encoder, 4500, 1500
     ),
     "spacy_beam": System("spaCy's `beam_parser`", lambda: spacy_parser("beam_parser"), 6000, 1000),
 }

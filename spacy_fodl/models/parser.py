@@ -103,7 +103,8 @@ def build_transition_parser_v1(
     hidden (int): Width of the hidden layer.
     activation (str): The non-linearity after it.
     label_width (int): Width of the vectors of labels; of no effect with "stack3".
-    dropout (Optional[float]): Rate on the token vectors and the hidden layer; None to follow [training] dropout.
+    dropout (Optional[float]): Rate on the token vectors and, in local training, the hidden layer; None to follow
+        [training] dropout.
     grad_clip (float): Bound on the global norm of the torch layer's gradients; 0 for none.
     nO (Optional[int]): Number of actions; None to infer it from the labels.
     RETURNS (Model): The model. It takes documents and gives Beams; in training it takes a Batch and gives the loss.
@@ -220,9 +221,7 @@ def best_first(scorer: TransitionScorer, table: Tensor) -> Score:
     return lambda rows, valid: cast(Tensor, scorer.output(scorer.hidden(table, rows)))
 
 
-def scores_to_add(
-    scorer: TransitionScorer, table: Tensor, normalization: Normalization, kept: Union[Tensor, float] = 1.0
-) -> Score:
+def scores_to_add(scorer: TransitionScorer, table: Tensor, normalization: Normalization) -> Score:
     """Local: log-probabilities among the possible actions. Global: these, and the worth of the configuration where they
     are taken, whatever action it is. Sums of them can be anything that sums of unnormalized scores can, and training
     that was local before goes on from where it was.
@@ -230,11 +229,10 @@ def scores_to_add(
     scorer (TransitionScorer): The scorer.
     table (Tensor): What its `table` made of the tokens.
     normalization (str): "local" or "global".
-    kept (Union[Tensor, float]): What hidden units are multiplied by. *Shape:* (hidden,)
     """
 
     def score(rows: Tensor, valid: Tensor) -> Tensor:
-        hidden = scorer.hidden(table, rows) * kept
+        hidden = scorer.hidden(table, rows)
         log_probs = log_probabilities(scorer.output(hidden), valid)
         return log_probs if normalization == "local" else log_probs + scorer.worth(hidden)
 
@@ -260,8 +258,9 @@ class Training:
     def __call__(self, scorer: TransitionScorer, tokens: Tensor, lengths: Tensor, dropout: float) -> Tensor:
         n_labels = (scorer.output.out_features - LEFT) // 2
         table = scorer.table(tokens[torch.from_numpy(self.words.tokens).to(tokens.device)])
-        loss = self.local_loss if self.normalization == "local" else self.global_loss
-        return tokens.sum() * 0 + loss(scorer, table, n_labels, dropout)
+        if self.normalization == "local":
+            return tokens.sum() * 0 + self.local_loss(scorer, table, n_labels, dropout)
+        return tokens.sum() * 0 + self.global_loss(scorer, table, n_labels)
 
     def local_loss(
         self, scorer: TransitionScorer, table: Tensor, n_labels: int, dropout: float
@@ -274,9 +273,7 @@ class Training:
         log_probs = log_probabilities(scorer.output(hidden), found.valid)
         return F.nll_loss(log_probs, found.actions, reduction="sum")
 
-    def global_loss(
-        self, scorer: TransitionScorer, table: Tensor, n_labels: int, dropout: float
-    ) -> Union[Tensor, float]:
+    def global_loss(self, scorer: TransitionScorer, table: Tensor, n_labels: int) -> Union[Tensor, float]:
         heads, labels, known, gold_starts = self.gold_on(table.device)
         sentences = self.windows(gold_starts, known)
         if not len(sentences.sizes):
@@ -284,9 +281,9 @@ class Training:
         kinds, words = gold_actions(heads)
         steps = 2 * sentences.first[:, None] + torch.arange(2 * int(sentences.sizes[0]), device=table.device)
         steps = steps.clamp(max=len(kinds) - 1)
-        # The search has to see the scores that are learned from: the same units are dropped in all configurations.
-        kept = F.dropout(table.new_ones(scorer.n_hidden), dropout, scorer.training)
-        score = scores_to_add(scorer, table, "global", kept)
+        # Without dropout on hidden units: the search has to see the scores that are learned from. On token vectors,
+        # which both share, there is some.
+        score = scores_to_add(scorer, table, "global")
         with torch.no_grad():
             gold = kinds[steps], labels[words[steps]]
             found = gold_paths(sentences, *gold, self.features, score, self.beam_width, n_labels)
