@@ -45,12 +45,12 @@ def add_task(name: str) -> None:
         quick: bool = typer.Option(False, help="Little data, one seed: does everything run?"),
         system: Optional[List[str]] = typer.Option(None, help="Only these systems; may be given several times"),
         seed: List[int] = typer.Option([0, 1, 2], help="May be given several times"),
+        add: bool = typer.Option(False, help="Keep the runs of other seeds in the result files"),
         jobs: int = typer.Option(1, help="Trainings at the same time, on one thread each"),
         data: Path = DATA,
     ) -> None:
-        options = Options(
-            data=data, quick=quick, systems=system or None, seeds=seed[:1] if quick else seed, at_once=jobs
-        )
+        seeds = seed[:1] if quick else seed
+        options = Options(data=data, quick=quick, systems=system or None, seeds=seeds, at_once=jobs, add=add)
         importlib.import_module(f"benchmarks.{name}").run(options)
 
     module = importlib.import_module(f"benchmarks.{name}")

@@ -38,6 +38,8 @@ class Options:
     seeds: List[int]
     at_once: int
     """How many jobs run at the same time, on one thread each."""
+    add: bool = False
+    """Keep the runs of other seeds that a result file holds."""
 
 
 def chosen(options: Options, known: List[str]) -> List[str]:
@@ -154,16 +156,29 @@ def write_result(
     options: Options,
     packages: Sequence[str] = (),
 ) -> Path:
-    """Write the file of one system. It replaces the one of an earlier run.
+    """Write the file of one system. It replaces the one of an earlier run, or adds to it if the options say so.
 
     task, system (str): What it is the result of; they name the file.
     description (str): What the system is, for a reader of the tables.
     data (Dict[str, str]): SHA-256 of the files that the figures rest on.
     runs (List[Run]): The figures, one dict a seed or round.
-    options (Options): Where the file goes.
+    options (Options): Where the file goes, and whether to keep runs of other seeds.
     packages (Sequence[str]): Packages that the figures rest on, besides PACKAGES.
     RETURNS (Path): The file.
     """
+    path = (WORK / "quick" if options.quick else RESULTS) / task / f"{system}.json"
+    its_commit = commit()
+    runs = [{**run, "commit": its_commit} for run in runs]
+    if options.add and path.is_file():
+        earlier = json.loads(path.read_text(encoding="utf8"))
+        if (earlier["description"], earlier["data"]) != (description, data):
+            raise SystemExit(f"{path} is about another system or other data: its runs can't be kept. Leave out --add.")
+        kept = [
+            {"commit": earlier["commit"], **run}
+            for run in earlier["runs"]
+            if run["seed"] not in [new["seed"] for new in runs]
+        ]
+        runs = sorted([*kept, *runs], key=lambda run: run["seed"])
     result = {
         "task": task,
         "system": system,
@@ -171,7 +186,7 @@ def write_result(
         "mean": summary(runs),
         "runs": runs,
         "command": command(),
-        "commit": commit(),
+        "commit": ", ".join(sorted({run["commit"] for run in runs})),
         "date": datetime.date.today().isoformat(),
         "data": data,
         "versions": {
@@ -183,7 +198,6 @@ def write_result(
         "threads": 1,
         "jobs_at_once": options.at_once,
     }
-    path = (WORK / "quick" if options.quick else RESULTS) / task / f"{system}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(result, indent=1) + "\n")
     return path

@@ -147,16 +147,13 @@ def seq2seq_setting() -> str:
     return f"One run, or means over seeds ± standard deviation; times of the processor; {measured_on(results)}."
 
 
-# Of parsers that are trained locally first, what is measured then, by the beginning of its keys.
-PARSER_STAGES = {"greedy_": "trained locally, greedy", "local_": "trained locally, with a beam", "": "then globally"}
-
-
 def parser_accuracy() -> str:
     results = load("parser")
     rows = []
     for given in ("gold", "joint", "raw"):
         for system in (
             "fodl",
+            "local",
             "scratch",
             "fast",
             "syntaxnet",
@@ -168,22 +165,20 @@ def parser_accuracy() -> str:
         ):
             result = results.get(f"{system}_{'joint' if given == 'raw' else given}")
             if result:
-                staged = "greedy_test_las_acc" in result["mean"]
-                for stage, title in PARSER_STAGES.items() if staged else [("", "")]:
-                    name, _, what = result["description"].partition("; ")
-                    what = "raw text" if given == "raw" else what
-                    rows.append(
-                        [f"{name}{', ' if title else ''}{title}; {what}", *parser_figures(result, stage, given)]
-                    )
+                name, _, what = result["description"].partition("; ")
+                what = "raw text" if given == "raw" else what
+                rows.append([f"{name}; {what}", *parser_figures(result, "", given)])
+                if system == "local":
+                    rows.append([f"the same models, with a beam of 8; {what}", *parser_figures(result, "beam_", given)])
     return table(
         ["parser, and what it is given", "UAS", "LAS", "LAS without punctuation", "sentences F", "words/s"], rows
     )
 
 
-def parser_figures(result: Dict[str, Any], stage: str, given: str) -> List[str]:
+def parser_figures(result: Dict[str, Any], how: str, given: str) -> List[str]:
     mean = result["mean"]
     keys = ("uas_acc", "las_acc", "las_acc_without_punct")
-    prefix = f"{stage}{'raw_' if given == 'raw' else ''}test"
+    prefix = f"{how}{'raw_' if given == 'raw' else ''}test"
     figures = [percent(mean, f"{prefix}_{key}") for key in keys]
     found = "" if given == "gold" else percent(mean, f"{prefix}_sents_acc")
     return [*figures, found, f"{mean[f'{prefix}_words_per_second']:,.0f}"]
@@ -326,7 +321,7 @@ def measured_on(results: List[Dict[str, Any]]) -> str:
     parts = [
         f"one thread of an {one_of([result['processor'] for result in results], 'processors')}",
         ", ".join(f"{package} {one_of(its, f'versions of {package}')}" for package, its in versions.items()),
-        f"commits {', '.join(sorted({result['commit'] for result in results}))}",
+        f"commits {', '.join(sorted({commit for result in results for commit in result['commit'].split(', ')}))}",
     ]
     return "; ".join(parts)
 

@@ -287,9 +287,8 @@ def test_the_parser_task_from_treebank_to_tables(options, corpora, tmp_path, mon
     assert speed["decoding_words_per_second_ratio"] > 0
     folder.parent.rename(tmp_path / "results")
     (scratch,) = json.loads((tmp_path / "results" / "parser" / "scratch_gold.json").read_text())["runs"]
-    for stage in ("greedy", "local", "beam1", "beam32"):
-        split = "test" if stage in ("greedy", "local") else "dev"
-        assert 0 <= scratch[f"{stage}_{split}_las_acc"] <= 1
+    for width in (1, 32):
+        assert 0 <= scratch[f"beam{width}_dev_las_acc"] <= 1
     assert 0 <= scratch["error_calibration_after"] <= 1
     (stream,) = json.loads((tmp_path / "results" / "parser" / "stream.json").read_text())["runs"]
     assert stream["words"] >= 2000
@@ -301,6 +300,32 @@ def test_the_parser_task_from_treebank_to_tables(options, corpora, tmp_path, mon
         len(report.rendered(f"<!-- parser-{name} -->\n<!-- end -->\n").splitlines()) - 2
         for name in ("beam", "calibration")
     ] == [4, 3]
+
+
+@pytest.mark.slow
+def test_a_locally_trained_parser_is_scored_greedily_and_with_a_beam(tmp_path, monkeypatch):
+    treebank = harness.ROOT / "spacy_fodl" / "starter" / "treebank"
+    paths = {split: str(treebank / f"{split}.conllu") for split in parser.SPLITS}
+    monkeypatch.setattr(parser, "with_vectors", lambda: parser.ours("parser.cfg"))
+    run = parser.train_parser("local", "gold", paths, 0, 30, 30, str(tmp_path / "model"))
+    assert 0 <= run["test_las_acc"] <= run["test_uas_acc"] <= 1
+    assert 0 < run["beam_test_uas_acc"] <= 1
+    assert run["beam_test_uas_acc"] != run["test_uas_acc"]
+    assert "temperature" not in run
+
+
+def test_runs_of_other_seeds_can_be_kept(options, tmp_path, monkeypatch):
+    options = replace(options, quick=False)
+    for seed, add in ((1, False), (0, True), (1, True)):
+        monkeypatch.setattr(harness, "commit", lambda: f"commit{seed}{add}")  # noqa: B023
+        runs = [{"seed": seed, "test_acc": seed / 2}]
+        path = harness.write_result("tagger", "fodl", "small", {}, runs, replace(options, add=add))
+    result = json.loads(path.read_text())
+    assert [run["seed"] for run in result["runs"]] == [0, 1]
+    assert result["mean"]["test_acc"] == 0.25
+    assert result["commit"] == "commit0True, commit1True"
+    with pytest.raises(SystemExit, match="--add"):
+        harness.write_result("tagger", "fodl", "large", {}, runs, replace(options, add=True))
 
 
 @pytest.mark.slow
