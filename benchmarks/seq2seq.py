@@ -24,7 +24,7 @@ from spacy_fodl.training.seq2seq_scorer import score_texts
 
 from .data import SHA256, multi30k
 from .harness import ROOT, WORK, Options, chosen, run_job, run_jobs, write_result
-from .training import timed, trained
+from .training import keep, timed, trained
 
 TASK = "seq2seq"
 DATA = [f"multi30k/{name}.{language}" for name in ("train", "val", "test_2016_flickr") for language in ("en", "fr")]
@@ -98,7 +98,7 @@ def train_translator(
     if steps:
         config["training"].update({"max_steps": steps, "eval_frequency": steps})
     nlp, costs = trained(Config(config))
-    nlp.to_disk(keep_in)
+    keep(nlp, keep_in)
     component = cast(FodlSeq2Seq, nlp.get_pipe("fodl_seq2seq"))
     figures: Dict[str, Any] = {"seed": seed, "steps": config["training"]["max_steps"]}
     for name, path in (("dev", dev_path), ("test", test_path)):

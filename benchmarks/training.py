@@ -4,7 +4,7 @@ import io
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple, Union
 
 import spacy
 import torch
@@ -117,6 +117,12 @@ def trained(config: Config) -> Tuple[Language, Dict[str, float]]:
         "train_cpu_seconds": round(cpu_seconds, 1),
         "model_mib": round(size / 2**20, 2),
     }
+
+
+def keep(nlp: Language, folder: Union[str, Path]) -> None:
+    """Save a pipeline in a folder that need not be there."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    nlp.to_disk(folder)
 
 
 def annotating_speed(nlp: Language, docs: List[Doc], rounds: int = 3) -> float:
