@@ -135,6 +135,27 @@ class Errors(metaclass=ErrorsWithCodes):
         "spacy_fodl.TreeSymbols.v1 learns linearized trees such as '(root (nsubj XX ) XX )', and not all of \"{text}\" "
         "is one. Read the corpus with spacy_fodl.TreeTargets.v1."
     )
+    F217 = (
+        "'{component}' gives vectors to sentences, and \"{text}\" has no sentence starts. Put a component that finds "
+        "them before it in the pipeline: senter, sentencizer, parser or fodl_parser. To train on what such a component "
+        "finds, name it in [training] annotating_components, or train on gold documents with sentence starts."
+    )
+    F218 = (
+        "'{component}' was saved without its decoders: it makes vectors, but can't be trained. Load one that was saved "
+        "with them, or initialize it anew."
+    )
+    F219 = (
+        '"{text}" has no vectors of sentences. Pass it through a pipeline with fodl_skipthought: nlp(text), or its '
+        "component."
+    )
+    F220 = (
+        '"{text}" had {before} tokens when its sentences got their vectors, and now has {now}: tokens were merged or '
+        "split. Put the component that does that before fodl_skipthought."
+    )
+    F221 = (
+        "A vector of width {first} can't be compared with that of a {other}, of width {second}: they come from other "
+        "models."
+    )
 
     # Command line (F3xx)
     F301 = "{model} has no component of spacy-fodl to show. Its components: {pipes}."

@@ -1,4 +1,4 @@
-"""What components share that search with a beam and whose models work out their own loss."""
+"""What components share whose models work out their own loss, and some of which search with a beam."""
 
 from typing import Any, Dict, Iterable, List, Optional, Tuple, cast
 
@@ -10,40 +10,9 @@ from ..errors import Errors
 from .saving import SafeSaving
 
 
-class StructuredPipe(SafeSaving, TrainablePipe):
+class LossPipe(SafeSaving, TrainablePipe):
     """A component of a model from models.runs: in training it takes a batch, and gives the loss. A subclass says what a
     batch is, with _batch, and may have something to do before the model runs on one, in _before_loss."""
-
-    fewest_best = 0
-    """The least n_best."""
-
-    def _set_beam(self, beam_width: int, n_best: int) -> None:
-        self._n_best = self.fewest_best
-        self.beam_width = beam_width
-        self.n_best = n_best
-
-    @property
-    def beam_width(self) -> int:
-        """Hypotheses that are kept for each sentence, or document; 1 to take what is best at each step."""
-        return self._beam_width
-
-    @beam_width.setter
-    def beam_width(self, value: int) -> None:
-        self._expect("beam_width", value, isinstance(value, int) and value >= 1, "at least 1")
-        self._expect("beam_width", value, value >= self.n_best, f"at least n_best, which is {self.n_best}")
-        self._beam_width = value
-
-    @property
-    def n_best(self) -> int:
-        """How many results are kept of each."""
-        return self._n_best
-
-    @n_best.setter
-    def n_best(self, value: int) -> None:
-        least = self.fewest_best
-        self._expect("n_best", value, isinstance(value, int) and value >= least, f"at least {least}")
-        self._expect("n_best", value, value <= self.beam_width, f"at most beam_width, which is {self.beam_width}")
-        self._n_best = value
 
     def _expect(self, argument: str, value: Any, is_good: bool, expected: str) -> None:
         if not is_good:
@@ -102,3 +71,38 @@ class StructuredPipe(SafeSaving, TrainablePipe):
 
     def _before_loss(self, is_train: bool) -> None:
         """Tell the model what it needs to know for the loss."""
+
+
+class StructuredPipe(LossPipe):
+    """A LossPipe that searches with a beam."""
+
+    fewest_best = 0
+    """The least n_best."""
+
+    def _set_beam(self, beam_width: int, n_best: int) -> None:
+        self._n_best = self.fewest_best
+        self.beam_width = beam_width
+        self.n_best = n_best
+
+    @property
+    def beam_width(self) -> int:
+        """Hypotheses that are kept for each sentence, or document; 1 to take what is best at each step."""
+        return self._beam_width
+
+    @beam_width.setter
+    def beam_width(self, value: int) -> None:
+        self._expect("beam_width", value, isinstance(value, int) and value >= 1, "at least 1")
+        self._expect("beam_width", value, value >= self.n_best, f"at least n_best, which is {self.n_best}")
+        self._beam_width = value
+
+    @property
+    def n_best(self) -> int:
+        """How many results are kept of each."""
+        return self._n_best
+
+    @n_best.setter
+    def n_best(self, value: int) -> None:
+        least = self.fewest_best
+        self._expect("n_best", value, isinstance(value, int) and value >= least, f"at least {least}")
+        self._expect("n_best", value, value <= self.beam_width, f"at most beam_width, which is {self.beam_width}")
+        self._n_best = value

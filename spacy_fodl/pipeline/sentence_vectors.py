@@ -1,0 +1,108 @@
+"""The vectors of sentences on a Doc: what doc.vector, span.vector and similarity are then.
+
+The numbers are plain data in doc._.fodl_sentence_vectors. spaCy asks functions of the Doc, its hooks, for vectors; they
+are left behind where a Doc becomes bytes, and with n_process > 1 it does. add_vector_hooks puts them back, and
+doc._.fodl_vector and span._.fodl_vector do without them."""
+
+from typing import Any, Callable, Dict, Union
+
+import numpy as np
+from spacy.tokens import Doc, Span
+
+from ..errors import Errors
+
+SENTENCE_VECTORS = "fodl_sentence_vectors"
+VECTOR = "fodl_vector"
+SIMILARITY = "fodl_similarity"
+
+Spanning = Union[Doc, Span]
+
+
+def add_vector_extensions() -> None:
+    """Register doc._.fodl_sentence_vectors, and fodl_vector and fodl_similarity of documents and spans."""
+    if not Doc.has_extension(SENTENCE_VECTORS):
+        Doc.set_extension(SENTENCE_VECTORS, default=None)
+    for owner in (Doc, Span):
+        if not owner.has_extension(VECTOR):
+            owner.set_extension(VECTOR, getter=vector_of)
+        if not owner.has_extension(SIMILARITY):
+            owner.set_extension(SIMILARITY, method=similarity)
+
+
+def set_sentence_vectors(doc: Doc, starts: np.ndarray, vectors: np.ndarray) -> None:
+    """Write the vectors of sentences to a Doc, and let it answer by them.
+
+    starts (np.ndarray): The first token of each sentence. *Shape:* (sentences,)
+    vectors (np.ndarray): The vector of each; zeros for one of white space. *Shape:* (sentences, width)
+    """
+    bounds = np.append(starts, len(doc)).astype("int64")
+    doc._.set(SENTENCE_VECTORS, {"bounds": bounds, "vectors": vectors})
+    add_vector_hooks(doc)
+
+
+def add_vector_hooks(doc: Doc) -> Doc:
+    """Let vector, has_vector, vector_norm and similarity of a Doc and its spans answer by the vectors of its sentences.
+    Needed for a Doc that comes from bytes, from a DocBin, or from nlp.pipe with n_process > 1.
+
+    doc (Doc): A Doc that fodl_skipthought has annotated.
+    RETURNS (Doc): The same.
+    """
+    hooks: Dict[str, Callable] = {"vector": vector_of, "has_vector": has_vector, "similarity": similarity}
+    # spaCy would ask the first of these for the norm of a span, but for the vector of it: it needs none.
+    doc.user_hooks.update({**hooks, "vector_norm": norm_of})
+    doc.user_span_hooks.update(hooks)
+    return doc
+
+
+def has_vector(of: Spanning) -> bool:
+    """Whether there is a vector that isn't zero."""
+    doc = of if isinstance(of, Doc) else of.doc
+    found = doc._.get(SENTENCE_VECTORS)
+    return found is not None and found["bounds"][-1] == len(doc) and bool(vector_of(of).any())
+
+
+def vector_of(of: Spanning) -> np.ndarray:
+    """The vector of a document, the mean of its sentences; of a sentence; or of another span: the mean of the sentences
+    that it overlaps, each counted by the number of tokens in the overlap. Sentences of white space don't count.
+
+    RETURNS (np.ndarray): *Shape:* (width,)
+    RAISES (ValueError): If the document has no vectors of sentences, or its tokens are not those that it had then.
+    """
+    doc = of if isinstance(of, Doc) else of.doc
+    found = doc._.get(SENTENCE_VECTORS)
+    if found is None:
+        raise ValueError(Errors.F219.format(text=doc.text[:60]))
+    bounds, vectors = found["bounds"], found["vectors"]
+    if bounds[-1] != len(doc):
+        raise ValueError(Errors.F220.format(text=doc.text[:60], before=bounds[-1], now=len(doc)))
+    if isinstance(of, Doc):
+        weights = np.ones(len(vectors), dtype="float32")
+    else:
+        weights = (np.minimum(bounds[1:], of.end) - np.maximum(bounds[:-1], of.start)).clip(min=0).astype("float32")
+    weights *= vectors.any(axis=1)
+    # Exactly the vector of a sentence, if there is but one.
+    which = np.flatnonzero(weights)
+    if len(which) == 1:
+        return vectors[which[0]].copy()
+    return weights @ vectors / max(weights.sum(), 1)
+
+
+def norm_of(of: Spanning) -> float:
+    return float(np.linalg.norm(vector_of(of)))
+
+
+def similarity(of: Spanning, other: Any) -> float:
+    """The cosine of the angle between two vectors; 0 if one of them is zero.
+
+    of (Union[Doc, Span]): A document or span with a vector.
+    other (Any): Another one, or whatever has a vector of the same width.
+    RETURNS (float): From -1 to 1.
+    RAISES (ValueError): If the vectors are of other widths.
+    """
+    doc = other if isinstance(other, Doc) else getattr(other, "doc", None)
+    has_own = isinstance(other, (Doc, Span)) and doc is not None and doc._.get(SENTENCE_VECTORS) is not None
+    a, b = vector_of(of), vector_of(other) if has_own else other.vector
+    if a.shape != b.shape:
+        raise ValueError(Errors.F221.format(first=len(a), second=len(b), other=type(other).__name__))
+    norms = np.linalg.norm(a) * np.linalg.norm(b)
+    return float(a @ b / norms) if norms else 0.0

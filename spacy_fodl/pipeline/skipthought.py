@@ -1,0 +1,346 @@
+"""fodl_skipthought: vectors of sentences as a component."""
+
+import contextlib
+import math
+from collections import Counter
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union, cast
+
+import numpy as np
+import torch
+from spacy.attrs import IS_SPACE, LOWER
+from spacy.errors import Errors as SpacyErrors
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example, validate_get_examples
+from spacy.util import minibatch
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer
+
+from ..errors import Errors
+from ..layers.torch_layer import TorchShim
+from ..models.skipthought import Batch, Loss, Sentences
+from ..models.words import learn_words, places_in
+from ..modules.skipthought import UNKNOWN
+from .sentence_vectors import add_vector_extensions, set_sentence_vectors
+from .structured import LossPipe
+
+SAMPLE_DOCS = 10
+SCORED_DOCS = 64
+DECODERS = "decoders"
+# What exp can still be taken of.
+MAX_LOG = 700.0
+
+default_model_config = """
+[model]
+@architectures = "spacy_fodl.SkipThought.v1"
+cell = "gru"
+width = 128
+embed_width = 128
+decoder_width = 128
+
+[model.tok2vec]
+@architectures = "spacy.MultiHashEmbed.v2"
+width = 128
+attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
+rows = [5000, 1000, 2500, 2500]
+include_static_vectors = false
+"""
+DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
+
+
+class Found(NamedTuple):
+    """The sentences of a document."""
+
+    starts: np.ndarray
+    """The first token of each. *Shape:* (sentences,)"""
+    vectors: np.ndarray
+    """The vector of each. *Shape:* (sentences, width)"""
+
+
+@Language.factory(
+    "fodl_skipthought",
+    requires=["doc.sents"],
+    assigns=["doc._.fodl_sentence_vectors", "doc.user_hooks", "doc.user_span_hooks"],
+    default_config={"model": DEFAULT_MODEL, "vocab_size": 20000, "save_decoders": True},
+    default_score_weights={"skipthought_acc": 1.0, "skipthought_perplexity": None},
+)
+def make_fodl_skipthought(
+    nlp: Language, name: str, model: Model, vocab_size: int, save_decoders: bool
+) -> "FodlSkipThought":
+    """Make a component that gives sentences vectors.
+
+    model (Model): Vectors of sentences, usually spacy_fodl.SkipThought.v1.
+    vocab_size (int): How many words the decoders know, the most frequent in lower case, the end of a sentence and one
+        number for all other words included.
+    save_decoders (bool): Whether the decoders are saved too. They are needed to train and to score, not for vectors.
+    """
+    return FodlSkipThought(nlp.vocab, model, name, vocab_size=vocab_size, save_decoders=save_decoders)
+
+
+class FodlSkipThought(LossPipe):
+    """Gives each sentence a vector, from which the sentences before and after it could be foreseen: sentences that
+    stand in similar surroundings get similar ones. It learns from running text, without labels.
+
+    The sentences are those that the document has: of a senter, sentencizer or parser before it in the pipeline. In
+    training they may also be those of the gold document, where none are set.
+
+    vocab (Vocab): The shared vocabulary.
+    model (Model): Vectors of sentences.
+    name (str): The name of the component in the pipeline.
+    vocab_size, save_decoders: As in make_fodl_skipthought. save_decoders can be set at any time.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str = "fodl_skipthought",
+        *,
+        vocab_size: int = 20000,
+        save_decoders: bool = True,
+    ) -> None:
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self._expect("vocab_size", vocab_size, vocab_size >= 3, "at least 3")
+        self.vocab_size = vocab_size
+        self.save_decoders = save_decoders
+        self.cfg: Dict[str, Any] = {"words": []}
+        self._take_words([])
+        add_vector_extensions()
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """Nothing: it has no labels."""
+        return ()
+
+    @property
+    def label_data(self) -> None:
+        """Nothing."""
+        return None
+
+    @property
+    def has_decoders(self) -> bool:
+        """Whether the model can be trained and scored. False for one that was saved without its decoders."""
+        return self.model.get_ref("network").maybe_get_dim("nO") != 0
+
+    def initialize(
+        self, get_examples: Callable[[], Iterable[Example]], *, nlp: Optional[Language] = None, labels: Any = None
+    ) -> None:
+        """Learn the words of the decoders, let word embeddings learn theirs, and infer the shapes of the model.
+
+        get_examples (Callable[[], Iterable[Example]]): Returns the training examples.
+        nlp (Optional[Language]): The pipeline.
+        labels (Any): Not used.
+        RAISES (ValueError): If the examples hold no word, or no document that could have two sentences.
+        """
+        validate_get_examples(get_examples, "FodlSkipThought.initialize")
+        counts: Counter = Counter()
+        sample: List[Doc] = []
+        n_examples = n_with_neighbours = 0
+
+        def read() -> Iterator[Doc]:
+            nonlocal n_examples, n_with_neighbours
+            for example in get_examples():
+                doc = example.predicted
+                n_examples += 1
+                starts = known_starts(example)
+                n_with_neighbours += len(doc) > 1 if starts is None else len(starts) > 1
+                values = doc.to_array([LOWER, IS_SPACE])
+                counts.update(values[values[:, 1] == 0, 0].tolist())
+                if len(sample) < SAMPLE_DOCS and len(doc):
+                    sample.append(doc)
+                yield doc
+
+        docs = read()
+        learn_words(self.model, docs)
+        for _ in docs:  # What learn_words left unread.
+            pass
+        if not counts or not n_with_neighbours:
+            what = "document of two sentences or more" if counts else "word"
+            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what))
+        words = {self.vocab.strings[key]: n for key, n in counts.items()}
+        ranked = sorted(words, key=lambda word: (-words[word], word))
+        self._take_words(ranked[: self.vocab_size - 2])
+        self.model.get_ref("network").set_dim("nO", len(self.cfg["words"]) + 2, force=True)
+        self.model.initialize(X=sample)
+
+    def _take_words(self, words: List[str]) -> None:
+        self.cfg["words"] = words
+        keys = np.array([self.vocab.strings.add(word) for word in words], dtype="uint64")
+        order = np.argsort(keys)
+        self._keys, self._numbers = keys[order], order + UNKNOWN + 1
+
+    def _words(self, docs: List[Doc], is_read: np.ndarray) -> np.ndarray:
+        keys = np.concatenate([doc.to_array(LOWER) for doc in docs])[is_read]
+        places = places_in(self._keys, keys)
+        return np.where(places < 0, UNKNOWN, self._numbers[places])
+
+    def predict(self, docs: Iterable[Doc]) -> List[Found]:
+        """Make the vectors of sentences without changing the documents.
+
+        docs (Iterable[Doc]): The documents.
+        RETURNS (List[Found]): The sentences of each, with their vectors.
+        RAISES (ValueError): If a document has no sentence starts.
+        """
+        docs = list(docs)
+        starts = [self._starts(doc, None) for doc in docs]
+        network = self.model.get_ref("network")
+        if not any(len(doc) for doc in docs):
+            # As an untrained component does with documents that have tokens.
+            if not cast(TorchShim, network.shims[0]).is_built:
+                raise ValueError(SpacyErrors.E109.format(name=self.name))
+            width = network.shims[0]._model.encoder.n_pooled
+            return [Found(its, np.zeros((0, width), dtype="float32")) for its in starts]
+        vectors = self.model.predict(cast(Any, sentences_of(docs, starts)))
+        parts = np.split(vectors, np.cumsum([len(its) for its in starts])[:-1])
+        return [Found(*found) for found in zip(starts, parts)]
+
+    def set_annotations(self, docs: Union[Doc, Iterable[Doc]], found: List[Found]) -> None:
+        """Write the vectors to the documents.
+
+        docs (Union[Doc, Iterable[Doc]]): The documents.
+        found (List[Found]): What predict returned for them.
+        """
+        docs = [docs] if isinstance(docs, Doc) else list(docs)
+        for doc, (starts, vectors) in zip(docs, found):
+            # A copy, or each Doc would hold on to the vectors of the whole batch.
+            set_sentence_vectors(doc, starts, vectors.copy())
+
+    def _starts(self, doc: Doc, gold: Optional[Example]) -> np.ndarray:
+        starts = sentence_starts(doc) if gold is None else known_starts(gold)
+        if starts is None:
+            raise ValueError(Errors.F217.format(component=self.name, text=doc.text[:60]))
+        return starts
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch of examples. See LossPipe.
+
+        RAISES (ValueError): If the decoders were left out, or a document has no sentence starts.
+        """
+        self._expect_decoders()
+        return super().update(examples, drop=drop, sgd=sgd, losses=losses)
+
+    def _expect_decoders(self) -> None:
+        if not self.has_decoders:
+            raise ValueError(Errors.F218.format(component=self.name))
+
+    def _batch(self, examples: List[Example]) -> Batch:
+        self._expect_decoders()
+        docs = [example.predicted for example in examples]
+        sentences = sentences_of(docs, [self._starts(example.predicted, example) for example in examples])
+        return Batch(sentences, self._words(docs, sentences.is_read), neighbours(sentences))
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
+        """How well neighbouring sentences are foreseen from vectors.
+
+        examples (Iterable[Example]): The examples.
+        RETURNS (Dict[str, Any]): skipthought_acc, the share of their words, and of their ends, that the decoders think
+            the likeliest, given the words before; skipthought_perplexity, the geometric mean of one over the
+            probability of a word. None without decoders, or where no document has two sentences.
+        """
+        loss, n_right, n_words = 0.0, 0, 0
+        for part in minibatch(examples, SCORED_DOCS) if self.has_decoders else ():
+            if any(len(example.predicted) for example in part):
+                found = cast(Loss, self.model.predict(cast(Any, self._batch(part))))
+                loss, n_right, n_words = loss + found.value, n_right + found.n_right, n_words + found.n_words
+        return {
+            "skipthought_acc": n_right / n_words if n_words else None,
+            "skipthought_perplexity": math.exp(min(loss / n_words, MAX_LOG)) if n_words else None,
+        }
+
+    def to_disk(self, path: Any, *, exclude: Iterable[str] = ()) -> None:
+        """Save the component. See SafeSaving.
+
+        exclude (Iterable[str]): May name "decoders" too.
+        """
+        with self._saved_model(exclude) as rest:
+            super().to_disk(path, exclude=rest)
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Serialize the component.
+
+        exclude (Iterable[str]): Names of parts to leave out: "cfg", "model", "vocab" or "decoders".
+        RETURNS (bytes): The data.
+        """
+        with self._saved_model(exclude) as rest:
+            return super().to_bytes(exclude=rest)
+
+    @contextlib.contextmanager
+    def _saved_model(self, exclude: Iterable[str]) -> Iterator[List[str]]:
+        """Have the model without its decoders for a while, if they are to be left out, and give what else is."""
+        model, words = self.model, self.cfg["words"]
+        rest = [name for name in exclude if name != DECODERS]
+        leave_out = DECODERS in exclude or not self.save_decoders
+        try:
+            if leave_out and self.has_decoders and words:
+                self.model = without_decoders(model)
+                self.cfg["words"] = []
+            yield rest
+        finally:
+            self.model, self.cfg["words"] = model, words
+
+    def from_disk(self, path: Any, *, exclude: Iterable[str] = ()) -> "FodlSkipThought":
+        """Load the component. See SafeSaving."""
+        super().from_disk(path, exclude=exclude)
+        self._take_words(list(self.cfg["words"]))
+        return self
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "FodlSkipThought":
+        """Load the component from what to_bytes returned. See SafeSaving."""
+        super().from_bytes(bytes_data, exclude=exclude)
+        self._take_words(list(self.cfg["words"]))
+        return self
+
+
+def without_decoders(model: Model) -> Model:
+    """A copy of a model that can do everything but be trained or scored."""
+    lean = model.copy()
+    # The copy of a model lacks its references.
+    network = list(lean.walk())[list(model.walk()).index(model.get_ref("network"))]
+    shim = cast(TorchShim, network.shims[0])
+    network.set_dim("nO", 0, force=True)
+    encoder = shim._model.encoder
+    with torch.random.fork_rng(devices=[]):
+        shim.build(**{**shim.built_with, "n_out": 0})
+    shim._model.encoder = encoder
+    return lean
+
+
+def sentence_starts(doc: Doc) -> Optional[np.ndarray]:
+    """The first token of each sentence; None if the document doesn't say. *Shape:* (sentences,)"""
+    if len(doc) > 1 and not doc.has_annotation("SENT_START"):
+        return None
+    return np.array([sentence.start for sentence in doc.sents] if len(doc) else [], dtype="int64")
+
+
+def known_starts(example: Example) -> Optional[np.ndarray]:
+    """The sentence starts of the document, or where it has none those of the gold document."""
+    found = sentence_starts(example.predicted)
+    if found is None and example.reference.has_annotation("SENT_START"):
+        aligned = [example.alignment.y2x[sentence.start] for sentence in example.reference.sents]
+        found = np.unique([0, *(int(places[0]) for places in aligned if len(places))])
+    return found
+
+
+def sentences_of(docs: List[Doc], starts: List[np.ndarray]) -> Sentences:
+    """What the model takes, of documents with known sentence starts. White space is not read."""
+    is_read = [doc.to_array(IS_SPACE) == 0 for doc in docs]
+    lengths = [np.add.reduceat(its, at, dtype="int64") for its, at in zip(is_read, starts) if len(at)]
+    owners = np.repeat(np.arange(len(docs)), [len(its) for its in starts])
+    none = np.zeros(0, dtype="int64")
+    return Sentences(docs, np.concatenate([none.astype(bool), *is_read]), np.concatenate([none, *lengths]), owners)
+
+
+def neighbours(sentences: Sentences) -> np.ndarray:
+    """Pairs of sentences that follow one upon the other, those of white space left out. *Shape:* (pairs, 2)"""
+    read = np.flatnonzero(sentences.lengths)
+    pairs = np.stack([read[:-1], read[1:]], axis=1)
+    return pairs[sentences.owners[pairs[:, 0]] == sentences.owners[pairs[:, 1]]]
