@@ -12,6 +12,7 @@ from spacy.training import Example
 from spacy_fodl.training.conllu import make_conllu_corpus_v1
 from spacy_fodl.training.parallel import make_parallel_corpus_v1
 from spacy_fodl.training.reviews import make_review_corpus_v1
+from spacy_fodl.training.running_text import make_text_corpus_v1
 
 from .util import ROOT
 
@@ -46,6 +47,14 @@ class Component:
     """How `find-threshold` ends. "Best threshold" if there is one to be found."""
     threshold_score: str = ""
     """The score that it looks at, if it is another."""
+    before: Tuple[str, ...] = ()
+    """Components of spaCy's that it needs before it in a pipeline."""
+    needs_annotation: bool = True
+    """Whether it learns from annotation, and not from any text."""
+
+    @property
+    def pipeline(self) -> List[str]:
+        return [*self.before, self.factory]
 
     def write_corpora(self, folder: Path) -> None:
         """Make train.spacy and dev.spacy there."""
@@ -87,6 +96,19 @@ def traits(part: str) -> Callable[[Language], Iterable[Example]]:
 def pairs(part: str) -> Callable[[Language], Iterable[Example]]:
     folder = STARTER / "pairs"
     return make_parallel_corpus_v1(folder / f"{part}.en", folder / f"{part}.fr", limit=300 if part == "train" else 20)
+
+
+def running(part: str) -> Callable[[Language], Iterable[Example]]:
+    """The running text in pieces of two sentences."""
+
+    def read(nlp: Language) -> Iterable[Example]:
+        for i, example in enumerate(make_text_corpus_v1(STARTER / "running" / "text.txt")(nlp)):
+            sentences = list(example.reference.sents) if (i < 18) == (part == "train") else []
+            for j in range(0, len(sentences), 2):
+                doc = example.reference[sentences[j].start : sentences[j : j + 2][-1].end].as_doc()
+                yield Example(nlp.make_doc(doc.text), doc)
+
+    return read
 
 
 COMPONENTS = [
@@ -154,5 +176,24 @@ COMPONENTS = [
         steps=80,
         relabel=None,
         is_known_to_evaluate=False,
+    ),
+    Component(
+        "fodl_skipthought",
+        corpus=running,
+        score="thought_acc",
+        floor=0.13,
+        annotated=lambda doc: doc.user_data.get(("._.", "fodl_sentence_vectors", None, None)) is not None,
+        torch_layer="torch(SkipThought)",
+        setting=("vocab_size", 300),
+        overrides={
+            "components.fodl_skipthought.vocab_size": 500,
+            "training.optimizer.learn_rate": 0.005,
+            "components.fodl_skipthought.model.width": 32,
+        },
+        steps=20,
+        relabel=None,
+        is_known_to_evaluate=False,
+        before=("sentencizer",),
+        needs_annotation=False,
     ),
 ]

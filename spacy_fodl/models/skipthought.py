@@ -87,8 +87,9 @@ def build_skip_thought_v1(
         follow [training] dropout.
     grad_clip (float): Bound on the global norm of the torch layer's gradients; 0 for none.
     nO (Optional[int]): How many words the decoders know; None to infer it.
-    RETURNS (Model): The model. It takes Sentences and gives a vector each, an array of *shape* (sentences, width of a
-        vector), and a Loss for a Batch; in training it takes a Batch and gives the mean loss of its words.
+    RETURNS (Model): The model. It takes Sentences, or documents to read each as one sentence, and gives a vector each,
+        an array of *shape* (sentences, width of a vector), and a Loss for a Batch; in training it takes a Batch and
+        gives the mean loss of its words.
     RAISES (ValueError): If a number is out of its range.
     """
     for name, value in (
@@ -126,18 +127,20 @@ def build_skip_thought_v1(
 def make_run(model: Model, X: Union[List[Doc], Sentences, Batch]) -> Tuple[List[Doc], Union["Training", "Encoding"]]:
     if isinstance(X, Batch):
         return X.sentences.docs, Training(X, model.attrs["n_samples"].value, model.attrs["max_words"].value)
-    assert isinstance(X, Sentences)
-    return X.docs, Encoding(X)
+    return (X.docs, Encoding(X)) if isinstance(X, Sentences) else (X, Encoding(None))
 
 
 @dataclass
 class Encoding:
     """The vectors of sentences."""
 
-    sentences: Sentences
+    sentences: Optional[Sentences]
+    """None to read each document as one."""
 
     def __call__(self, network: SkipThought, tokens: Tensor, lengths: Tensor, dropout: float) -> np.ndarray:
-        return encoded(network, self.sentences, tokens, dropout).cpu().numpy()
+        if self.sentences is None:
+            return network.encode(tokens, lengths).cpu().numpy()
+        return encoded(network, self.sentences, tokens).cpu().numpy()
 
 
 @dataclass
@@ -171,7 +174,7 @@ class Training:
         return total / max(1, n_words) if network.training else Loss(float(total), n_right, n_words)
 
 
-def encoded(network: SkipThought, sentences: Sentences, tokens: Tensor, dropout: float) -> Tensor:
+def encoded(network: SkipThought, sentences: Sentences, tokens: Tensor, dropout: float = 0.0) -> Tensor:
     if not sentences.is_read.all():
         tokens = tokens[as_tensor(np.flatnonzero(sentences.is_read), tokens)]
     return network.encode(tokens, as_tensor(sentences.lengths, tokens), dropout)

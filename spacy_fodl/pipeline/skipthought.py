@@ -62,7 +62,7 @@ class Found(NamedTuple):
     requires=["doc.sents"],
     assigns=["doc._.fodl_sentence_vectors", "doc.user_hooks", "doc.user_span_hooks"],
     default_config={"model": DEFAULT_MODEL, "vocab_size": 20000, "save_decoders": True},
-    default_score_weights={"skipthought_acc": 1.0, "skipthought_perplexity": None},
+    default_score_weights={"thought_acc": 1.0, "thought_perplexity": None},
 )
 def make_fodl_skipthought(
     nlp: Language, name: str, model: Model, vocab_size: int, save_decoders: bool
@@ -242,8 +242,8 @@ class FodlSkipThought(LossPipe):
         """How well neighbouring sentences are foreseen from vectors.
 
         examples (Iterable[Example]): The examples.
-        RETURNS (Dict[str, Any]): skipthought_acc, the share of their words, and of their ends, that the decoders think
-            the likeliest, given the words before; skipthought_perplexity, the geometric mean of one over the
+        RETURNS (Dict[str, Any]): thought_acc, the share of their words, and of their ends, that the decoders think
+            the likeliest, given the words before; thought_perplexity, the geometric mean of one over the
             probability of a word. None without decoders, or where no document has two sentences.
         """
         loss, n_right, n_words = 0.0, 0, 0
@@ -252,8 +252,8 @@ class FodlSkipThought(LossPipe):
                 found = cast(Loss, self.model.predict(cast(Any, self._batch(part))))
                 loss, n_right, n_words = loss + found.value, n_right + found.n_right, n_words + found.n_words
         return {
-            "skipthought_acc": n_right / n_words if n_words else None,
-            "skipthought_perplexity": math.exp(min(loss / n_words, MAX_LOG)) if n_words else None,
+            "thought_acc": n_right / n_words if n_words else None,
+            "thought_perplexity": math.exp(min(loss / n_words, MAX_LOG)) if n_words else None,
         }
 
     def to_disk(self, path: Any, *, exclude: Iterable[str] = ()) -> None:
