@@ -1,7 +1,7 @@
 import pytest
 import spacy
 import torch
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus
 from spacy.training.initialize import init_nlp
 from spacy.util import load_config, registry
@@ -26,6 +26,8 @@ def corpus(tmp_path_factory):
         doc.cats = {"first": float(i < 2), "later": float(i >= 2)}
         for token in doc:
             token.head, token.dep_ = doc[0], "obj" if token.i else "ROOT"
+    docs.append(Doc.from_docs(docs[:2]))
+    docs[-1]._.fodl_target, docs[-1].cats = "Deux textes", docs[0].cats
     DocBin(docs=docs, store_user_data=True).to_disk(folder / "train.spacy")
     words = ["eggs", "ham", "like", "walk"]
     nlp.vocab.vectors = Vectors(strings=nlp.vocab.strings, shape=(len(words), 5), keys=words, name="some")
@@ -42,7 +44,9 @@ def overrides(corpus):
 def torch_weights(nlp):
     """Copies of the weights of all torch layers, apart from padding that only some windows reach, and from what global
     training of a parser alone teaches."""
-    shims = [shim for _, pipe in nlp.pipeline for node in pipe.model.walk() for shim in node.shims]
+    shims = [
+        shim for _, pipe in nlp.pipeline if hasattr(pipe, "model") for node in pipe.model.walk() for shim in node.shims
+    ]
     assert shims
     named = [pair for shim in shims for pair in shim._model.named_parameters()]
     return [p.detach().clone() for name, p in named if name.split(".")[0] not in ("padding", "worth")]
@@ -76,7 +80,7 @@ def test_every_config_is_complete(path):
         assert nlp.config[section] == config[section] or set(nlp.config[section]) == set(config[section])
     for name, component in nlp.config["components"].items():
         assert set(component) == set(config["components"][name])
-        assert set(component["model"]) == set(config["components"][name]["model"])
+        assert set(component.get("model", {})) == set(config["components"][name].get("model", {}))
 
 
 def test_the_book_config_without_vectors_says_how_to_get_them(corpus):

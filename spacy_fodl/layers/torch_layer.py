@@ -312,3 +312,18 @@ def forward(model: Model, X: Any, is_train: bool) -> Tuple[Any, Callable[[Any], 
 def torch_modules(node: Model) -> List[nn.Module]:
     """The torch modules in a node of a Thinc model, ours and others', as far as they are built."""
     return [shim._model for shim in node.shims if isinstance(getattr(shim, "_model", None), nn.Module)]
+
+
+def rebuild(node: Model, **changes: Any) -> None:
+    """Build the torch module of a layer anew with other constructor arguments. Weights that both modules have, by their
+    names, stay.
+
+    node (Model): A layer that is built.
+    **changes (Any): The arguments that change.
+    """
+    shim = cast(TorchShim, node.shims[0])
+    before = shim._model
+    with torch.random.fork_rng(devices=[]):
+        shim.build(**{**shim.built_with, **changes})
+    shim._model.load_state_dict(before.state_dict(), strict=False)
+    shim._model.train(before.training)

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union, cast
 
 import numpy as np
-import torch
 from spacy.attrs import IS_SPACE, LOWER
 from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
@@ -17,10 +16,10 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer
 
 from ..errors import Errors
-from ..layers.torch_layer import TorchShim
+from ..layers import rebuild, torch_modules
 from ..models.skipthought import Batch, Loss, Sentences
 from ..models.words import learn_words, places_in
-from ..modules.skipthought import UNKNOWN
+from ..modules.skipthought import UNKNOWN, SkipThought
 from .sentence_vectors import add_vector_extensions, set_sentence_vectors
 from .structured import LossPipe
 
@@ -185,12 +184,12 @@ class FodlSkipThought(LossPipe):
         """
         docs = list(docs)
         starts = [self._starts(doc, None) for doc in docs]
-        network = self.model.get_ref("network")
         if not any(len(doc) for doc in docs):
-            # As an untrained component does with documents that have tokens.
-            if not cast(TorchShim, network.shims[0]).is_built:
+            # The width of a vector, or E109 as for documents with tokens.
+            modules = torch_modules(self.model.get_ref("network"))
+            if not modules:
                 raise ValueError(SpacyErrors.E109.format(name=self.name))
-            width = network.shims[0]._model.encoder.n_pooled
+            width = cast(SkipThought, modules[0]).encoder.n_pooled
             return [Found(its, np.zeros((0, width), dtype="float32")) for its in starts]
         vectors = self.model.predict(cast(Any, sentences_of(docs, starts)))
         parts = np.split(vectors, np.cumsum([len(its) for its in starts])[:-1])
@@ -305,12 +304,8 @@ def without_decoders(model: Model) -> Model:
     lean = model.copy()
     # The copy of a model lacks its references.
     network = list(lean.walk())[list(model.walk()).index(model.get_ref("network"))]
-    shim = cast(TorchShim, network.shims[0])
     network.set_dim("nO", 0, force=True)
-    encoder = shim._model.encoder
-    with torch.random.fork_rng(devices=[]):
-        shim.build(**{**shim.built_with, "n_out": 0})
-    shim._model.encoder = encoder
+    rebuild(network, n_out=0)
     return lean
 
 
