@@ -15,8 +15,10 @@ from wasabi import msg, table
 from ..errors import Errors
 from ..pipeline.parser import FodlParser
 from ..pipeline.seq2seq import FodlSeq2Seq
+from ..pipeline.skipthought import FodlSkipThought
 from ..pipeline.tagger import FodlTagger
 from ..pipeline.textcat import RecurrentCategorizer
+from ..pipeline.trees import TreeSymbols
 
 Row = List[str]
 SCORES = ["score", "value"]
@@ -31,8 +33,8 @@ def show(
     output: Optional[Path] = typer.Option(None, "--output", "-o", help="Markdown file to write the report to"),
 ) -> None:
     """Analyse a text and print each token with its tag, the tag's probability, the next best tag and what the tag
-    means, with its head and relation, the categories of the text with their scores, and what was written for it with
-    what the writer looked at."""
+    means, with its head and relation, the categories of the text with their scores, what was written for it with what
+    the writer looked at, and of each sentence the one that is most like it."""
     try:
         nlp = spacy.load(model)
         for _, pipe in nlp.pipeline:
@@ -86,6 +88,10 @@ def views(nlp: Language, doc: Doc) -> Iterator[Tuple[str, List[Row]]]:
             if attention is not None and attention.shape[1] == len(doc) + 1 and len(attention):
                 caption = "What was looked at in writing each piece: of the source's tokens, and of its end."
                 yield caption, attention_rows(doc, details["tokens"], details["attention"])
+            if isinstance(pipe.target, TreeSymbols):
+                yield "Each token with its relation to its head, as the output says.", parse_rows(doc)
+        elif isinstance(pipe, FodlSkipThought):
+            yield "Each sentence, and the other one whose vector is most similar.", similar_rows(doc)
 
 
 def tag_rows(nlp: Language, name: str, doc: Doc) -> List[Row]:
@@ -114,9 +120,21 @@ def attention_rows(doc: Doc, written: List[str], attention: np.ndarray) -> List[
     return rows
 
 
+def similar_rows(doc: Doc) -> List[Row]:
+    """A header and a row a sentence."""
+    rows = [["sentence", "most like it", "similarity"]]
+    sentences = [sentence for sentence in doc.sents if sentence.has_vector]
+    for sentence in sentences:
+        others = [(sentence.similarity(other), other.start, other) for other in sentences if other != sentence]
+        value, _, nearest = max(others, default=(0.0, 0, None))
+        shown = (one_line(nearest.text.strip()), f"{value:.2f}") if nearest else ("-", "-")
+        rows.append([one_line(sentence.text.strip()), *shown])
+    return rows
+
+
 def parse_rows(doc: Doc) -> List[Row]:
     """A header and a row a token."""
-    has_probs = doc._.fodl_head_probs is not None
+    has_probs = doc.has_extension("fodl_head_probs") and doc._.fodl_head_probs is not None
     rows = [["token", "relation", "head", *(["probability"] if has_probs else []), "meaning"]]
     for token in doc:
         head = "" if token.head.i == token.i else one_line(token.head.text)
@@ -151,6 +169,7 @@ def score_rows(scores: Dict[str, Any]) -> List[Row]:
         "cats_macro_f": "categories, macro F",
         "bleu": "BLEU",
         "chrf": "chrF",
+        "thought_acc": "words of neighbours",
     }
     # With --per-component the scores are those of the components.
     for its_scores in [value for value in scores.values() if isinstance(value, dict)]:
