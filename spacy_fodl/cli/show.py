@@ -141,7 +141,7 @@ def parse_rows(doc: Doc) -> List[Row]:
         # The glossary knows relations, but few of their subtypes, such as "acl:relcl".
         meaning = GLOSSARY.get(token.dep_) or GLOSSARY.get(token.dep_.split(":")[0], "")
         # None where a later component has merged or split tokens.
-        value = token._.fodl_head_prob
+        value = token._.fodl_head_prob if has_probs else None
         prob = ["-" if value is None else f"{value:.2f}"] if has_probs else []
         rows.append([one_line(token.text), token.dep_, head, *prob, meaning])
     return rows
