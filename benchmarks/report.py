@@ -147,6 +147,26 @@ def seq2seq_setting() -> str:
     return f"One run, or means over seeds ± standard deviation; times of the processor; {measured_on(results)}."
 
 
+def sentence_vectors_accuracy() -> str:
+    results = load("sentence_vectors")
+    rows = []
+    for system in ("fodl", "glove", "untrained", "tfidf"):
+        if system in results:
+            mean = results[system]["mean"]
+            width = f"{mean['width']:.0f}" if "width" in mean else "-"
+            minutes = f"{mean['train_cpu_seconds'] / 60:.0f}" if system == "fodl" else "-"
+            rows.append([results[system]["description"], width, percent(mean, "test_acc"), minutes])
+    return table(["vector of a review", "width", "test accuracy, %", "training without labels, min"], rows)
+
+
+def sentence_vectors_setting() -> str:
+    """On what the figures of the sentence vectors were measured."""
+    results = list(load("sentence_vectors").values())
+    if not results:
+        return "Not measured yet."
+    return f"One run, or means over seeds ± standard deviation; times of the processor; {measured_on(results)}."
+
+
 def parser_accuracy() -> str:
     results = load("parser")
     rows = []
@@ -347,6 +367,8 @@ TABLES: Dict[str, Callable[[], str]] = {
     "seq2seq-lengths": seq2seq_lengths,
     "seq2seq-bridge": seq2seq_bridge,
     "seq2seq-setting": seq2seq_setting,
+    "sentence-vectors-accuracy": sentence_vectors_accuracy,
+    "sentence-vectors-setting": sentence_vectors_setting,
     "parser-accuracy": parser_accuracy,
     "parser-beam": parser_beam,
     "parser-calibration": parser_calibration,

@@ -19,7 +19,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config
 from typer.testing import CliRunner
 
-from benchmarks import data, harness, imdb, memory, parser, report, seq2seq, tagger, textcat, training
+from benchmarks import data, harness, imdb, memory, parser, report, sentence_vectors, seq2seq, tagger, textcat, training
 from benchmarks.__main__ import app
 from spacy_fodl.models.extensions import TARGET
 
@@ -363,6 +363,20 @@ def test_the_seq2seq_task_from_corpus_to_tables(options, corpora, tmp_path, monk
     shown = [report.rendered(f"<!-- seq2seq-{name} -->\n<!-- end -->\n") for name in ("accuracy", "lengths", "bridge")]
     assert [len(text.splitlines()) - 2 for text in shown] == [3, 3, 3]
     assert "1 to 9" in shown[1]
+
+
+@pytest.mark.slow
+def test_the_sentence_vectors_task_from_corpus_to_tables(options, tmp_path, monkeypatch):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    monkeypatch.setattr(sentence_vectors, "WORK", tmp_path / "work")
+    sentence_vectors.run(replace(options, systems=["fodl", "untrained", "tfidf"]))
+    folder = tmp_path / "work" / "quick" / "sentence_vectors"
+    results = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    assert results["fodl"]["mean"]["test_acc"] > 0.9
+    assert results["fodl"]["mean"]["width"] == results["untrained"]["mean"]["width"] == 600
+    assert results["fodl"]["mean"]["thought_perplexity"] > 1
+    folder.parent.rename(tmp_path / "results")
+    assert len(report.rendered("<!-- sentence-vectors-accuracy -->\n<!-- end -->\n").splitlines()) == 2 + 2 + 3
 
 
 @pytest.mark.slow

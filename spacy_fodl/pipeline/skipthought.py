@@ -24,7 +24,7 @@ from .sentence_vectors import add_vector_extensions, set_sentence_vectors
 from .structured import LossPipe
 
 SAMPLE_DOCS = 10
-SCORED_DOCS = 64
+SCORED_DOCS = 32
 DECODERS = "decoders"
 # What exp can still be taken of.
 MAX_LOG = 700.0
@@ -60,20 +60,24 @@ class Found(NamedTuple):
     "fodl_skipthought",
     requires=["doc.sents"],
     assigns=["doc._.fodl_sentence_vectors", "doc.user_hooks", "doc.user_span_hooks"],
-    default_config={"model": DEFAULT_MODEL, "vocab_size": 20000, "save_decoders": True},
+    default_config={"model": DEFAULT_MODEL, "vocab_size": 20000, "score_words": 100000, "save_decoders": True},
     default_score_weights={"thought_acc": 1.0, "thought_perplexity": None},
 )
 def make_fodl_skipthought(
-    nlp: Language, name: str, model: Model, vocab_size: int, save_decoders: bool
+    nlp: Language, name: str, model: Model, vocab_size: int, score_words: int, save_decoders: bool
 ) -> "FodlSkipThought":
     """Make a component that gives sentences vectors.
 
     model (Model): Vectors of sentences, usually spacy_fodl.SkipThought.v1.
     vocab_size (int): How many words the decoders know, the most frequent in lower case, the end of a sentence and one
         number for all other words included.
+    score_words (int): From how many words scores are estimated, the first ones of the examples, since all words that
+        the decoders know are scored for each; 0 for all words.
     save_decoders (bool): Whether the decoders are saved too. They are needed to train and to score, not for vectors.
     """
-    return FodlSkipThought(nlp.vocab, model, name, vocab_size=vocab_size, save_decoders=save_decoders)
+    return FodlSkipThought(
+        nlp.vocab, model, name, vocab_size=vocab_size, score_words=score_words, save_decoders=save_decoders
+    )
 
 
 class FodlSkipThought(LossPipe):
@@ -86,7 +90,7 @@ class FodlSkipThought(LossPipe):
     vocab (Vocab): The shared vocabulary.
     model (Model): Vectors of sentences.
     name (str): The name of the component in the pipeline.
-    vocab_size, save_decoders: As in make_fodl_skipthought. save_decoders can be set at any time.
+    vocab_size, score_words, save_decoders: As in make_fodl_skipthought. The latter two can be set at any time.
     """
 
     def __init__(
@@ -96,13 +100,16 @@ class FodlSkipThought(LossPipe):
         name: str = "fodl_skipthought",
         *,
         vocab_size: int = 20000,
+        score_words: int = 100000,
         save_decoders: bool = True,
     ) -> None:
         self.vocab = vocab
         self.model = model
         self.name = name
         self._expect("vocab_size", vocab_size, vocab_size >= 3, "at least 3")
+        self._expect("score_words", score_words, score_words >= 0, "0 for all, or more")
         self.vocab_size = vocab_size
+        self.score_words = score_words
         self.save_decoders = save_decoders
         self.cfg: Dict[str, Any] = {"words": []}
         self._take_words([])
@@ -240,13 +247,15 @@ class FodlSkipThought(LossPipe):
     def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
         """How well neighbouring sentences are foreseen from vectors.
 
-        examples (Iterable[Example]): The examples.
+        examples (Iterable[Example]): The examples. What comes after score_words words is not looked at.
         RETURNS (Dict[str, Any]): thought_acc, the share of their words, and of their ends, that the decoders think
             the likeliest, given the words before; thought_perplexity, the geometric mean of one over the
             probability of a word. None without decoders, or where no document has two sentences.
         """
         loss, n_right, n_words = 0.0, 0, 0
         for part in minibatch(examples, SCORED_DOCS) if self.has_decoders else ():
+            if 0 < self.score_words <= n_words:
+                break
             if any(len(example.predicted) for example in part):
                 found = cast(Loss, self.model.predict(cast(Any, self._batch(part))))
                 loss, n_right, n_words = loss + found.value, n_right + found.n_right, n_words + found.n_words

@@ -300,6 +300,16 @@ def test_scores_are_the_same_after_loading(tmp_path):
         assert scores[0][name] == scores[1][name]
 
 
+def test_scores_can_be_estimated_from_the_first_words(nlp, monkeypatch):
+    monkeypatch.setattr("spacy_fodl.pipeline.skipthought.SCORED_DOCS", 2)
+    pipe = nlp.get_pipe("fodl_skipthought")
+    whole, half = pipe.score(examples_of(nlp)), pipe.score(examples_of(nlp, STORIES[:2]))
+    assert whole != half
+    for words, expected in ((1, half), (1000, whole), (0, whole)):
+        monkeypatch.setattr(pipe, "score_words", words)
+        assert pipe.score(examples_of(nlp)) == expected
+
+
 def test_of_many_words_the_most_frequent_are_kept():
     nlp = trained(texts=["The the the. The cat cat."], vocab_size=4)
     assert nlp.get_pipe("fodl_skipthought").cfg["words"] == ["the", "."]
@@ -353,6 +363,7 @@ def test_an_untrained_component_says_so():
         ({"max_words": -1}, {}, "F101"),
         ({"dropout": 1.0}, {}, "F101"),
         ({}, {"vocab_size": 2}, "F208"),
+        ({}, {"score_words": -1}, "F208"),
     ],
 )
 def test_bad_settings(model, config, code):
