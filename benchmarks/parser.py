@@ -126,7 +126,9 @@ class System(NamedTuple):
 
 SYSTEMS: Dict[str, System] = {
     "fodl": System("`fodl_parser`, `configs/parser.cfg` with GloVe vectors", with_vectors, 4500, 1500),
-    "local": System("the same, trained locally, greedy", local, 4500, 1500),
+    "local": System(
+        "`fodl_parser`, `configs/parser.cfg` with GloVe vectors, trained locally, greedy", local, 4500, 1500
+    ),
     "scratch": System("`fodl_parser`, `configs/parser.cfg`", lambda: ours("parser.cfg"), 4500, 1500),
     "fast": System("`fodl_parser`, `configs/parser_fast.cfg`", lambda: ours("parser_fast.cfg"), 6000, 1000),
     "syntaxnet": System(

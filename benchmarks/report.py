@@ -3,6 +3,7 @@
 import json
 import re
 import statistics
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
@@ -139,12 +140,19 @@ def seq2seq_bridge() -> str:
     return table(["median of the rounds", "spacy-fodl", "peer", "ratio"], rows)
 
 
-def seq2seq_setting() -> str:
-    """On what the figures of the translators were measured."""
-    results = list(load("seq2seq").values())
-    if not results:
-        return "Not measured yet."
-    return f"One run, or means over seeds ± standard deviation; times of the processor; {measured_on(results)}."
+def linearized_accuracy() -> str:
+    results = load("linearized")
+    rows = []
+    titles = {"greedy": "greedy", "beam": "with its beam", "free": "greedy, without its constraint"}
+    for system in ("fodl_seq2seq", "fodl_parser"):
+        mean = results[system]["mean"] if system in results else {}
+        for how, title in titles.items():
+            if f"{how}_las_acc" in mean:
+                name = f"{results[system]['description'].partition('; ')[0]}, {title}"
+                malformed = percent(mean, f"{how}_malformed_acc") if f"{how}_malformed_acc" in mean else "-"
+                figures = [percent(mean, f"{how}_{key}") for key in ("uas_acc", "las_acc")]
+                rows.append([name, *figures, malformed, f"{mean[f'{how}_words_per_second']:,.0f}"])
+    return table(["parser", "UAS", "LAS", "malformed trees, %", "words/s"], rows)
 
 
 def sentence_vectors_accuracy() -> str:
@@ -157,14 +165,6 @@ def sentence_vectors_accuracy() -> str:
             minutes = f"{mean['train_cpu_seconds'] / 60:.0f}" if system == "fodl" else "-"
             rows.append([results[system]["description"], width, percent(mean, "test_acc"), minutes])
     return table(["vector of a review", "width", "test accuracy, %", "training without labels, min"], rows)
-
-
-def sentence_vectors_setting() -> str:
-    """On what the figures of the sentence vectors were measured."""
-    results = list(load("sentence_vectors").values())
-    if not results:
-        return "Not measured yet."
-    return f"One run, or means over seeds ± standard deviation; times of the processor; {measured_on(results)}."
 
 
 def parser_accuracy() -> str:
@@ -276,14 +276,6 @@ def parser_long() -> str:
     return table(["words in a document", *(f"{n:,}" for n in lengths)], rows)
 
 
-def parser_setting() -> str:
-    """On what the figures of the parsers were measured."""
-    results = list(load("parser").values())
-    if not results:
-        return "Not measured yet."
-    return f"One run, or means over seeds ± standard deviation; times of the processor; {measured_on(results)}."
-
-
 def tagger_setting() -> str:
     """On what the figures of the tagger were measured."""
     results = load("tagger")
@@ -324,9 +316,9 @@ def setting(results: List[Dict[str, Any]], trained: List[Dict[str, Any]]) -> str
     return f"Means over {seeds} seeds ± standard deviation; {measured_on(results)}."
 
 
-def textcat_setting() -> str:
-    """On what the figures of the text classifiers were measured."""
-    results = list(load("textcat").values())
+def setting_of(task: str) -> str:
+    """The same for tasks whose systems have different numbers of seeds."""
+    results = list(load(task).values())
     if not results:
         return "Not measured yet."
     return f"One run, or means over seeds ± standard deviation; times of the processor; {measured_on(results)}."
@@ -361,21 +353,23 @@ TABLES: Dict[str, Callable[[], str]] = {
     "memory": memory,
     "memory-setting": memory_setting,
     "textcat-accuracy": textcat_accuracy,
-    "textcat-setting": textcat_setting,
+    "textcat-setting": partial(setting_of, "textcat"),
     "textcat-bridge": textcat_bridge,
     "seq2seq-accuracy": seq2seq_accuracy,
     "seq2seq-lengths": seq2seq_lengths,
     "seq2seq-bridge": seq2seq_bridge,
-    "seq2seq-setting": seq2seq_setting,
+    "seq2seq-setting": partial(setting_of, "seq2seq"),
+    "linearized-accuracy": linearized_accuracy,
+    "linearized-setting": partial(setting_of, "linearized"),
     "sentence-vectors-accuracy": sentence_vectors_accuracy,
-    "sentence-vectors-setting": sentence_vectors_setting,
+    "sentence-vectors-setting": partial(setting_of, "sentence_vectors"),
     "parser-accuracy": parser_accuracy,
     "parser-beam": parser_beam,
     "parser-calibration": parser_calibration,
     "parser-speed": parser_speed,
     "parser-stream": parser_stream,
     "parser-long": parser_long,
-    "parser-setting": parser_setting,
+    "parser-setting": partial(setting_of, "parser"),
 }
 
 

@@ -19,7 +19,20 @@ from spacy.vocab import Vocab
 from thinc.api import Config
 from typer.testing import CliRunner
 
-from benchmarks import data, harness, imdb, memory, parser, report, sentence_vectors, seq2seq, tagger, textcat, training
+from benchmarks import (
+    data,
+    harness,
+    imdb,
+    linearized,
+    memory,
+    parser,
+    report,
+    sentence_vectors,
+    seq2seq,
+    tagger,
+    textcat,
+    training,
+)
 from benchmarks.__main__ import app
 from spacy_fodl.models.extensions import TARGET
 
@@ -366,6 +379,22 @@ def test_the_seq2seq_task_from_corpus_to_tables(options, corpora, tmp_path, monk
 
 
 @pytest.mark.slow
+def test_the_linearized_task_from_treebank_to_tables(options, corpora, tmp_path, monkeypatch):
+    monkeypatch.setattr(linearized, "WORK", tmp_path / "work")
+    for name in parser.DATA:
+        text = (harness.ROOT / "spacy_fodl" / "starter" / "treebank" / name.split("-")[-1]).read_text(encoding="utf8")
+        put(corpora, name, text, monkeypatch)
+    linearized.run(options)
+    folder = tmp_path / "work" / "quick" / "linearized"
+    (run,) = json.loads((folder / "fodl_seq2seq.json").read_text())["runs"]
+    assert run["greedy_malformed_acc"] == run["beam_malformed_acc"] == 0
+    assert run["free_malformed_acc"] > 0.9  # After so little training.
+    assert 0 <= run["beam_las_acc"] <= run["beam_uas_acc"] <= 1
+    folder.parent.rename(tmp_path / "results")
+    assert len(report.rendered("<!-- linearized-accuracy -->\n<!-- end -->\n").splitlines()) == 2 + 2 + 3 + 2
+
+
+@pytest.mark.slow
 def test_the_sentence_vectors_task_from_corpus_to_tables(options, tmp_path, monkeypatch):
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     monkeypatch.setattr(sentence_vectors, "WORK", tmp_path / "work")
@@ -395,7 +424,7 @@ def test_the_textcat_task_from_corpus_to_tables(options, tmp_path):
     folder.parent.rename(tmp_path / "results")
     shown = report.rendered("<!-- textcat-accuracy -->\n<!-- end -->\n")
     assert len(shown.splitlines()) == 2 + 2 + 4
-    assert f"scikit-learn {results['nbsvm']['versions']['scikit-learn']}" in report.textcat_setting()
+    assert f"scikit-learn {results['nbsvm']['versions']['scikit-learn']}" in report.setting_of("textcat")
 
 
 def test_every_config_of_textcat_has_the_model_that_its_name_says():

@@ -14,7 +14,13 @@ README = (ROOT / "README.md").read_text(encoding="utf8")
 def test_python_excerpts_run(tmp_path):
     excerpts = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     printed = [run(f"import os; os.chdir({str(tmp_path)!r})\n{code}") for code in excerpts]
-    shown = ["('blue', 'JJ', ", "('blue', 'amod', 'eggs')", "{'good': 0.9", "J'aime les œufs verts. (", "(256,) (256,) "]
+    shown = [
+        "('blue', 'JJ', ",
+        "('blue', 'amod', 'eggs')",
+        "{'good': 0.9",
+        "J'aime les œufs verts. (",
+        "(256,) (256,) ",
+    ]
     for text, expected in zip(printed, shown, strict=True):
         assert expected in text
 
