@@ -221,6 +221,10 @@ class Errors(metaclass=ErrorsWithCodes):
     F507 = "--model and --text belong together: the text is what the trained encoder reads."
     F508 = "No component of {model} holds a recurrent encoder. Its components: {pipes}."
     F509 = "{argument} = {value} is not usable: {expected}."
+    F510 = (
+        "The model '{model}' is no transition parser. Pass that of a fodl_parser: nlp.get_pipe('fodl_parser').model,"
+        " for example."
+    )
 
 
 def check_argument(function: str, argument: str, value: Any, is_good: bool, expected: str) -> None:

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from spacy.training import Example
 
 from spacy_fodl.models.extensions import add_target_extension
 
+from .pipeline.test_parser import SENTENCES, trained
 from .util import trained_tagger
 
 
@@ -73,6 +75,16 @@ def test_show_of_trees(tmp_path):
     # The meaning of a subtype that spaCy's glossary doesn't know is that of its relation.
     assert ["I", "nsubj:pass", "like", "nominal", "subject"] in rows
     assert ["like", "ROOT", "root"] in rows
+
+
+def test_show_of_steps(tmp_path):
+    nlp = trained([SENTENCES[0]], beam_width=2)
+    nlp.to_disk(tmp_path)
+    done = spacy_fodl("show", str(tmp_path), "I like green eggs .", "--steps")
+    assert done.returncode == 0
+    assert re.search(r"ROOT +I like green eggs … +SHIFT +1\.00", done.stdout)
+    assert re.search(r"ROOT I like +green eggs \. +LEFT-ARC\(nsubj\) +0\.\d\d +\S+ 0\.\d\d", done.stdout)
+    assert "LEFT-ARC" not in spacy_fodl("show", str(tmp_path), "I like green eggs .").stdout
 
 
 def test_show_of_two_lines_and_of_scores_that_are_none(model, tmp_path):

@@ -12,6 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from wasabi import msg, table
 
+from ..analysis.derivation import BOTTOM, Derivation, derivations
 from ..errors import Errors
 from ..pipeline.parser import FodlParser
 from ..pipeline.seq2seq import FodlSeq2Seq
@@ -31,6 +32,7 @@ def show(
     text: str = typer.Argument(..., help="The text to analyse"),
     scores: Optional[Path] = typer.Option(None, help="JSON file of `spacy evaluate --output` to print beside it"),
     output: Optional[Path] = typer.Option(None, "--output", "-o", help="Markdown file to write the report to"),
+    steps: bool = typer.Option(False, "--steps", help="Print how a fodl_parser came to its trees, action by action"),
 ) -> None:
     """Analyse a text and print each token with its tag, the tag's probability, the next best tag and what the tag
     means, with its head and relation, the categories of the text with their scores, what was written for it with what
@@ -46,7 +48,7 @@ def show(
     except (OSError, ValueError) as e:
         msg.fail(str(e), exits=1)
     doc = nlp(text)
-    shown = list(views(nlp, doc))
+    shown = list(views(nlp, doc, derived(nlp, text) if steps else {}))
     if not shown:
         msg.fail(Errors.F301.format(model=model, pipes=", ".join(nlp.pipe_names) or "none"), exits=1)
     if accuracies:
@@ -68,13 +70,16 @@ def show(
         msg.good(f"Wrote {output}")
 
 
-def views(nlp: Language, doc: Doc) -> Iterator[Tuple[str, List[Row]]]:
-    """For each component that can be shown a caption, and a table with its header."""
+def views(nlp: Language, doc: Doc, found: Dict[str, List[Derivation]]) -> Iterator[Tuple[str, List[Row]]]:
+    """For each component that can be shown a caption and a table with its header, and one for each derivation that was
+    found."""
     for name, pipe in nlp.pipeline:
         if isinstance(pipe, FodlTagger):
             yield "Each tag with its probability, and the next best tag with its own.", tag_rows(nlp, name, doc)
         elif isinstance(pipe, FodlParser):
             yield "Each token with its relation to its head.", parse_rows(doc)
+            for derivation in found.get(name, ()):
+                yield "Each step: what is on the stack and in the buffer, and what is done.", step_rows(doc, derivation)
         elif isinstance(pipe, RecurrentCategorizer):
             scores = sorted(((doc.cats[label], label) for label in pipe.labels), reverse=True)
             rows = [[label, f"{score:.2f}"] for score, label in scores]
@@ -117,6 +122,37 @@ def attention_rows(doc: Doc, written: List[str], attention: np.ndarray) -> List[
     for symbol, weights in zip(written, attention):
         places = (weights * len(SHADES)).astype(int).clip(max=len(SHADES) - 1)
         rows.append([one_line(symbol), *(SHADES[place] * 2 for place in places)])
+    return rows
+
+
+def derived(nlp: Language, text: str) -> Dict[str, List[Derivation]]:
+    """How each parser comes to its trees, on what the components before it leave."""
+    found = {}
+    doc = nlp.make_doc(text)
+    for name, pipe in nlp.pipeline:
+        if isinstance(pipe, FodlParser) and any(not token.is_space for token in doc):
+            found[name] = derivations(
+                pipe.model,
+                doc,
+                pipe.arc_labels,
+                beam_width=pipe.beam_width,
+                normalization=pipe.normalization,
+                n_alternatives=1,
+            )
+        doc = pipe(doc)
+    return found
+
+
+def step_rows(doc: Doc, derivation: Derivation) -> List[Row]:
+    """A header and a row a step. Of the stack the upper words, of the buffer the first ones."""
+    rows = [["stack", "buffer", "action", "probability", "next best"]]
+    for step in derivation.best:
+        stack = ["ROOT" if i == BOTTOM else one_line(doc[i].text) for i in step.stack]
+        buffer = [one_line(doc[i].text) for i in step.buffer]
+        shown = [f"{'… ' if len(stack) > 4 else ''}{' '.join(stack[-4:])}"]
+        shown.append(f"{' '.join(buffer[:4])}{' …' if len(buffer) > 4 else ''}")
+        rival = "".join(f"{one} {one.probability:.2f}" for one in step.alternatives[:1])
+        rows.append([*shown, str(step.action), f"{step.action.probability:.2f}", rival])
     return rows
 
 

@@ -30,6 +30,38 @@ class Cuts(NamedTuple):
     Actions that differ only in their labels count as one. *Shape:* (actions,)"""
 
 
+class Step(NamedTuple):
+    """One step of a search: an action in each hypothesis of each sentence that is not finished."""
+
+    top: Tensor
+    """The node on top of the stack before it, in History.nodes. *Shape:* (configurations,)"""
+    buffer: Tensor
+    """The word in front of the buffer before it. *Shape:* (configurations,)"""
+    rows: Tensor
+    """What the features look at, as State.feature_rows. *Shape:* (configurations, features)"""
+    scores: Tensor
+    """The scores of the actions. *Shape:* (configurations, actions)"""
+    valid: Tensor
+    """Which kinds are possible. *Shape:* (configurations, KINDS)"""
+    came_from: Optional[Tensor]
+    """Which hypothesis each new one comes from. None at a width of 1. *Shape:* (sentences, width)"""
+    totals: Tensor
+    """The scores of the new hypotheses, as Trees.scores. *Shape:* (sentences, width)"""
+    kind: Tensor
+    """The kind of the action that made each new hypothesis. *Shape:* (configurations,)"""
+    label: Tensor
+    """Its label. *Shape:* (configurations,)"""
+
+
+class History(NamedTuple):
+    """How a search went."""
+
+    steps: List[Step]
+    nodes: Tensor
+    """The nodes of all stacks: what lies below, and the word, in the columns BELOW and TOKEN. *Shape:* (nodes,
+    columns)"""
+
+
 class Trees(NamedTuple):
     """What a search found: the best trees of each sentence, the best first."""
 
@@ -42,9 +74,18 @@ class Trees(NamedTuple):
     width of 1 nothing is summed up. *Shape:* (width, sentences)"""
     cuts: Optional[Cuts]
     """Where they are asked for."""
+    history: Optional[History] = None
+    """Where it is asked for."""
 
 
-def search(sentences: Sentences, features: FeatureSet, score: Score, width: int = 1, weigh_cuts: bool = False) -> Trees:
+def search(
+    sentences: Sentences,
+    features: FeatureSet,
+    score: Score,
+    width: int = 1,
+    weigh_cuts: bool = False,
+    keep_history: bool = False,
+) -> Trees:
     """Find the derivations with the highest sums of scores that a beam comes across: at each step it goes on with the
     `width` best of each sentence. All derivations of a sentence have as many actions, so they compete at each step as
     they are. A width of 1 takes the best possible action at each step.
@@ -54,6 +95,7 @@ def search(sentences: Sentences, features: FeatureSet, score: Score, width: int 
     score (Score): Scores the actions.
     width (int): Hypotheses a sentence.
     weigh_cuts (bool): Whether to look at what the beam gives up; of no effect at a width of 1.
+    keep_history (bool): Whether to keep what happened at each step.
     RETURNS (Trees): The trees.
     """
     state = State(sentences, features, width)
@@ -64,21 +106,26 @@ def search(sentences: Sentences, features: FeatureSet, score: Score, width: int 
     finished: List[Tensor] = []
     steps: List[Tuple[Optional[Tensor], Tensor, Tensor, Tensor]] = []
     cuts: List[Tuple[Tensor, Tensor]] = []
+    history: List[Step] = []
     for n in state.active:
         if n < len(totals):
             finished.append(totals[n:])
             totals = totals[:n]
         state.keep(n)
-        valid = state.valid()
-        scores, before = score(state.feature_rows(), valid), totals
+        rows, valid = state.feature_rows(), state.valid()
+        scores, before = score(rows, valid), totals
+        looked_at = (state.top, state.buffer, rows, scores, valid)
         words = torch.stack([nodes[:, TOKEN] for nodes in state.stack[:2]], dim=1) if weigh_cuts else None
         totals, came_from, kind, label = expand(state, totals, scores, valid)
         if words is not None and came_from is not None:
             cuts.append((words, cut_odds(before, scores, valid, came_from, kind)))
+        if keep_history:
+            history.append(Step(*looked_at, came_from, totals, kind, label))
         steps.append((came_from, *state.apply(kind, label), label))
     finished.append(totals)
     cut = along_the_best(sentences, steps, cuts) if weigh_cuts else None
-    return Trees(*traced(sentences, steps, width), torch.cat(finished[::-1]).T, cut)
+    kept = History(history, state.nodes) if keep_history else None
+    return Trees(*traced(sentences, steps, width), torch.cat(finished[::-1]).T, cut, kept)
 
 
 def expand(

@@ -1,0 +1,220 @@
+"""How a transition parser came to its tree: configuration by configuration, with the actions that it could have taken,
+and with the hypotheses of a beam beside each other."""
+
+from dataclasses import dataclass
+from typing import Any, Iterator, List, Optional, Sequence, Tuple, cast
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model, xp2torch
+
+from ..errors import Errors
+from ..layers import torch_modules
+from ..models.parser import known_sentences, scores_to_add, words_of
+from ..modules.transition import TransitionScorer
+from ..transition.actions import LEFT, RIGHT, ROOT, ROOT_HEAD, SHIFT, column
+from ..transition.features import BELOW, FEATURE_SETS, TOKEN, FeatureSet
+from ..transition.search import NEVER, History, log_probabilities, search
+from ..transition.state import Sentences
+
+NAMES = {SHIFT: "SHIFT", ROOT: "ROOT", LEFT: "LEFT-ARC", RIGHT: "RIGHT-ARC"}
+# In place of a token, for the artificial root at the bottom of the stack.
+BOTTOM = -1
+
+
+@dataclass(frozen=True)
+class Action:
+    """An action and how probable it is in its configuration."""
+
+    name: str
+    """SHIFT, ROOT, LEFT-ARC or RIGHT-ARC."""
+    label: str
+    """Of the new arc; empty for SHIFT and ROOT."""
+    probability: float
+    """Among all actions that are possible there, from 0 to 1."""
+
+    def __str__(self) -> str:
+        return f"{self.name}({self.label})" if self.label else self.name
+
+
+@dataclass(frozen=True)
+class Arc:
+    """An arc between tokens, by their places in the document."""
+
+    head: int
+    """ROOT_HEAD (-1) for the root of a sentence."""
+    dependent: int
+    label: str
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A beginning of a derivation: a configuration, and the action that is taken in it."""
+
+    stack: List[int]
+    """Tokens, the top last; BOTTOM (-1) is the artificial root."""
+    buffer: List[int]
+    """Tokens that are still to be shifted."""
+    arcs: List[Arc]
+    """Made so far, before the action."""
+    action: Action
+    alternatives: List[Action]
+    """The most probable other ones, the most probable first."""
+    came_from: int
+    """Which hypothesis of the step before this one goes on from; 0 at the first step."""
+    score: float
+    """What the scores of the actions add up to, this one included."""
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """How one sentence, or stretch of text whose sentences were to be found, was parsed."""
+
+    tokens: List[int]
+    """The tokens of the sentence, white space left out."""
+    beams: List[List[Hypothesis]]
+    """For each step the hypotheses that were kept, the best first."""
+
+    @property
+    def best(self) -> List[Hypothesis]:
+        """The derivation of the best tree, step by step."""
+        found: List[Hypothesis] = []
+        place = 0
+        for beam in reversed(self.beams):
+            found.append(beam[place])
+            place = beam[place].came_from
+        return found[::-1]
+
+    @property
+    def arcs(self) -> List[Arc]:
+        """The best tree. Labels of lifted arcs still say where these belong, as in "nsubj||ccomp"."""
+        last = self.best[-1]
+        return [*last.arcs, *new_arc(last.stack, last.action)]
+
+
+def derivations(
+    model: Model,
+    doc: Doc,
+    labels: Sequence[str],
+    *,
+    beam_width: int = 1,
+    normalization: str = "local",
+    n_alternatives: int = 3,
+) -> List[Derivation]:
+    """Parse a document and tell how.
+
+    model (Model): A spacy_fodl.TransitionParser.v1 with weights: nlp.get_pipe("fodl_parser").model.
+    doc (Doc): The document. Behind a listener it must have passed the component that is listened to.
+    labels (Sequence[str]): The labels of arcs, in the order of the model: nlp.get_pipe("fodl_parser").arc_labels.
+    beam_width (int): Hypotheses that are kept.
+    normalization (str): "local" or "global", as the component has it.
+    n_alternatives (int): How many other actions are told.
+    RETURNS (List[Derivation]): One a sentence, as far as their starts are known, in the order of the text.
+    RAISES (ValueError): If the model is no transition parser or has no weights, or the document has no words.
+    """
+    scorer, features = find_scorer(model)
+    words = words_of([doc])
+    if not len(words.tokens):
+        raise ValueError(Errors.F504)
+    (vectors,) = model.get_ref("tok2vec").predict([doc])
+    device = scorer.bias.device
+    tokens = xp2torch(vectors, device=device)[torch.from_numpy(words.tokens).to(device)]
+    found: List[Tuple[int, Derivation]] = []
+    was_training = scorer.training
+    scorer.eval()
+    with torch.no_grad():
+        for which, its_words, sentences in known_sentences(torch.from_numpy(words.starts).to(device)):
+            score = scores_to_add(scorer, scorer.table(tokens[its_words]), cast(Any, normalization))
+            history = search(sentences, features, score, beam_width, keep_history=True).history
+            assert history is not None
+            places = words.tokens[its_words.cpu().numpy()]
+            for i, number in enumerate(which.tolist()):
+                beams = list(beams_of(history, sentences, i, beam_width, places, labels, n_alternatives))
+                first, size = int(sentences.first[i]), int(sentences.sizes[i])
+                found.append((number, Derivation(places[first : first + size].tolist(), beams)))
+    scorer.train(was_training)
+    return [derivation for _, derivation in sorted(found, key=lambda pair: pair[0])]
+
+
+def find_scorer(model: Model) -> Tuple[TransitionScorer, FeatureSet]:
+    """The scorer in the model of a parser, and what it looks at."""
+    if "features" not in model.attrs or not model.has_ref("network"):
+        raise ValueError(Errors.F510.format(model=model.name))
+    network = model.get_ref("network")
+    modules = torch_modules(network)
+    if not modules:
+        raise ValueError(Errors.F001.format(name=network.name))
+    return cast(TransitionScorer, modules[0]), FEATURE_SETS[model.attrs["features"].value]
+
+
+def beams_of(
+    history: History,
+    sentences: Sentences,
+    sentence: int,
+    width: int,
+    places: np.ndarray,
+    labels: Sequence[str],
+    n_alternatives: int,
+) -> Iterator[List[Hypothesis]]:
+    """The hypotheses of a sentence, step by step.
+
+    places (np.ndarray): The token of each word that was parsed. *Shape:* (words,)
+    """
+    below_and_token = history.nodes[:, [BELOW, TOKEN]].tolist()
+    end = int(sentences.first[sentence] + sentences.sizes[sentence])
+    arcs: List[List[Arc]] = [[]]
+    sums = [0.0]
+    for step in history.steps[: 2 * int(sentences.sizes[sentence])]:
+        rows = slice(sentence * width, (sentence + 1) * width)
+        log_probs = log_probabilities(step.scores[rows], step.valid[rows])
+        taken = column(step.kind[rows], step.label[rows], len(labels)).tolist()
+        tops, fronts = step.top[rows].tolist(), step.buffer[rows].tolist()
+        origins = [0] if step.came_from is None else step.came_from[sentence].tolist()
+        beam = []
+        # A sentence may have fewer derivations than the beam is wide.
+        for place in range(int((step.totals[sentence] != NEVER).sum())):
+            origin = origins[place]
+            actions = ranked(log_probs[origin], labels)
+            (action,) = [action for i, action in actions if i == taken[place]]
+            others = [action for i, action in actions if i != taken[place] and action.probability > 0]
+            stack = stack_of(below_and_token, tops[origin], places, sentences.root)
+            buffer = places[fronts[origin] : end].tolist()
+            score = sums[origin] + float(step.scores[rows][origin, taken[place]])
+            beam.append(Hypothesis(stack, buffer, arcs[origin], action, others[:n_alternatives], origin, score))
+        arcs = [[*one.arcs, *new_arc(one.stack, one.action)] for one in beam]
+        sums = [one.score for one in beam]
+        yield beam
+
+
+def ranked(log_probs: torch.Tensor, labels: Sequence[str]) -> List[Tuple[int, Action]]:
+    """All actions with their columns, the most probable first.
+
+    log_probs (torch.Tensor): *Shape:* (actions,)
+    """
+    arcs = [(NAMES[kind], label) for kind in (LEFT, RIGHT) for label in labels]
+    names = [(NAMES[SHIFT], ""), (NAMES[ROOT], ""), *arcs]
+    probs = log_probs.exp().tolist()
+    order = log_probs.argsort(descending=True, stable=True).tolist()
+    return [(i, Action(name=names[i][0], label=names[i][1], probability=probs[i])) for i in order]
+
+
+def stack_of(below_and_token: List[List[int]], top: int, places: np.ndarray, root: int) -> List[int]:
+    """The tokens of a stack, the top last."""
+    stack: List[int] = []
+    node: Optional[int] = top
+    while node:  # Node 0 lies below the root.
+        below, word = below_and_token[node]
+        stack.append(BOTTOM if word == root else int(places[word]))
+        node = below
+    return stack[::-1]
+
+
+def new_arc(stack: List[int], action: Action) -> List[Arc]:
+    """The arc that an action makes; none for SHIFT."""
+    if action.name == NAMES[SHIFT]:
+        return []
+    below, top = stack[-2:]
+    if action.name == NAMES[ROOT]:
+        return [Arc(ROOT_HEAD, top, "ROOT")]
+    return [Arc(top, below, action.label) if action.name == NAMES[LEFT] else Arc(below, top, action.label)]
