@@ -167,32 +167,36 @@ def write_result(
     RETURNS (Path): The file.
     """
     path = (WORK / "quick" if options.quick else RESULTS) / task / f"{system}.json"
-    its_commit = commit()
-    runs = [{**run, "commit": its_commit} for run in runs]
+    versions = {
+        "python": platform.python_version(),
+        **{package: importlib.metadata.version(package) for package in [*PACKAGES, *packages]},
+    }
+    same = {"description": description, "data": data, "versions": versions, "processor": processor()}
+    runs = [{**run, "commit": commit(), "command": command()} for run in runs]
     if options.add and path.is_file():
         earlier = json.loads(path.read_text(encoding="utf8"))
-        if (earlier["description"], earlier["data"]) != (description, data):
-            raise SystemExit(f"{path} is about another system or other data: its runs can't be kept. Leave out --add.")
-        kept = [
-            {"commit": earlier["commit"], **run}
-            for run in earlier["runs"]
-            if run["seed"] not in [new["seed"] for new in runs]
-        ]
-        runs = sorted([*kept, *runs], key=lambda run: run["seed"])
+        if {key: earlier[key] for key in same} != same:
+            # Too late to refuse: the figures are there. Those that don't go with them are put aside.
+            aside = WORK / "aside" / task / f"{system}-{earlier['date']}.json"
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, aside)
+            print(f"{path} holds runs of another system or under other conditions. They are now in {aside}.")
+        else:
+            seeds = {run.get("seed") for run in runs}
+            defaults = {key: earlier[key] for key in ("commit", "command")}
+            kept = [{**defaults, **run} for run in earlier["runs"] if run.get("seed") not in seeds]
+            runs = sorted([*kept, *runs], key=lambda run: run.get("seed", -1))
     result = {
         "task": task,
         "system": system,
         "description": description,
         "mean": summary(runs),
         "runs": runs,
-        "command": command(),
+        "command": "; ".join(sorted({run["command"] for run in runs})),
         "commit": ", ".join(sorted({run["commit"] for run in runs})),
         "date": datetime.date.today().isoformat(),
         "data": data,
-        "versions": {
-            "python": platform.python_version(),
-            **{package: importlib.metadata.version(package) for package in [*PACKAGES, *packages]},
-        },
+        "versions": versions,
         "processor": processor(),
         "cores": os.cpu_count(),
         "threads": 1,

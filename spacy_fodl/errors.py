@@ -156,6 +156,10 @@ class Errors(metaclass=ErrorsWithCodes):
         "A vector of width {first} can't be compared with that of a {other}, of width {second}: they come from other "
         "models."
     )
+    F222 = (
+        "The decoders of '{component}' know {found} words, but its vocabulary has {expected}: they don't belong "
+        "together. Load a component with all its files from one save."
+    )
 
     # Command line (F3xx)
     F301 = "{model} has no component of spacy-fodl to show. Its components: {pipes}."

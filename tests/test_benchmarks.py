@@ -337,8 +337,15 @@ def test_runs_of_other_seeds_can_be_kept(options, tmp_path, monkeypatch):
     assert [run["seed"] for run in result["runs"]] == [0, 1]
     assert result["mean"]["test_acc"] == 0.25
     assert result["commit"] == "commit0True, commit1True"
-    with pytest.raises(SystemExit, match="--add"):
-        harness.write_result("tagger", "fodl", "large", {}, runs, replace(options, add=True))
+    # Without a seed there is one run, which is replaced.
+    for value in (0.5, 0.75):
+        path = harness.write_result("tagger", "linear", "small", {}, [{"test_acc": value}], replace(options, add=True))
+    assert [run["test_acc"] for run in json.loads(path.read_text())["runs"]] == [0.75]
+    # What doesn't go together is put aside, and lost neither way.
+    path = harness.write_result("tagger", "fodl", "large", {}, runs, replace(options, add=True))
+    assert [run["seed"] for run in json.loads(path.read_text())["runs"]] == [1]
+    (aside,) = (tmp_path / "work" / "aside" / "tagger").iterdir()
+    assert json.loads(aside.read_text()) == result
 
 
 @pytest.mark.slow

@@ -87,6 +87,20 @@ def test_show_of_steps(tmp_path):
     assert "LEFT-ARC" not in spacy_fodl("show", str(tmp_path), "I like green eggs .").stdout
 
 
+def test_show_of_sentences(tmp_path):
+    nlp = spacy.blank("en")
+    cut, pipe = nlp.add_pipe("sentencizer"), nlp.add_pipe("fodl_skipthought")
+    docs = [cut(nlp.make_doc("I sat. You sat. It rained."))]
+    nlp.initialize(lambda: [Example(doc, doc) for doc in docs])
+    assert pipe.has_decoders
+    nlp.to_disk(tmp_path)
+    done = spacy_fodl("show", str(tmp_path), "I sat. It rained. I sat.")
+    assert len(re.findall(r"I sat\. +I sat\. +1\.00", done.stdout)) == 2
+    assert re.search(r"It rained\. +I sat\. +-?0\.\d\d", done.stdout)
+    assert re.search(r"I sat\. +- +-", spacy_fodl("show", str(tmp_path), "I sat.").stdout)
+    assert spacy_fodl("show", str(tmp_path), " ").returncode == 0
+
+
 def test_show_of_two_lines_and_of_scores_that_are_none(model, tmp_path):
     report, scores = tmp_path / "report.md", tmp_path / "scores.json"
     scores.write_text("[1]")

@@ -59,7 +59,7 @@ def show(
         parts = [f"# What {model} says"]
         if accuracies:
             parts += [
-                f"Measured on texts apart from the training data ({scores}):",
+                f"Its scores ({scores}):",
                 markdown([SCORES, *accuracies]),
             ]
         parts.append("> " + text.replace("\n", "\n> "))
@@ -160,11 +160,15 @@ def similar_rows(doc: Doc) -> List[Row]:
     """A header and a row a sentence."""
     rows = [["sentence", "most like it", "similarity"]]
     sentences = [sentence for sentence in doc.sents if sentence.has_vector]
-    for sentence in sentences:
-        others = [(sentence.similarity(other), other.start, other) for other in sentences if other != sentence]
-        value, _, nearest = max(others, default=(0.0, 0, None))
-        shown = (one_line(nearest.text.strip()), f"{value:.2f}") if nearest else ("-", "-")
-        rows.append([one_line(sentence.text.strip()), *shown])
+    if len(sentences) < 2:
+        return [*rows, *([one_line(sentence.text.strip()), "-", "-"] for sentence in sentences)]
+    vectors: np.ndarray = np.stack([np.asarray(sentence.vector) for sentence in sentences])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = vectors @ vectors.T
+    np.fill_diagonal(cosines, -2)
+    for sentence, its in zip(sentences, cosines):
+        nearest = sentences[its.argmax()]
+        rows.append([one_line(sentence.text.strip()), one_line(nearest.text.strip()), f"{its.max():.2f}"])
     return rows
 
 

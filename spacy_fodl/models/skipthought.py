@@ -158,6 +158,7 @@ class Training:
         vectors = encoded(network, sentences, tokens, dropout)
         for direction, (given, foreseen) in enumerate(((1, 0), (0, 1)) if len(pairs) else ()):
             rows, n = some_words(sentences.lengths, pairs[:, foreseen], self.max_words)
+            cut = n < sentences.lengths[pairs[:, foreseen]]
             states, follows = network.decode(
                 direction,
                 vectors[as_tensor(pairs[:, given], tokens)],
@@ -165,6 +166,10 @@ class Training:
                 as_tensor(n, tokens),
                 dropout,
             )
+            if cut.any():  # Where the rest was cut off, the sentence doesn't end.
+                ends = (n + 1).cumsum() - 1
+                foretold = as_tensor(np.delete(np.arange(len(follows)), ends[cut]), tokens)
+                states, follows = states[foretold], follows[foretold]
             n_words += len(follows)
             if network.training and 0 < self.n_samples < network.n_words:
                 total = total + network.sampled_loss(states, follows, self.n_samples)

@@ -9,8 +9,9 @@ import numpy as np
 from spacy.attrs import IS_SPACE, LOWER
 from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_get_examples
+from spacy.training.alignment_array import AlignmentArray
 from spacy.util import minibatch
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer
@@ -20,7 +21,7 @@ from ..layers import rebuild, torch_modules
 from ..models.skipthought import Batch, Loss, Sentences
 from ..models.words import learn_words, places_in
 from ..modules.skipthought import UNKNOWN, SkipThought
-from .sentence_vectors import add_vector_extensions, set_sentence_vectors
+from .sentence_vectors import set_sentence_vectors
 from .structured import LossPipe
 
 SAMPLE_DOCS = 10
@@ -113,7 +114,6 @@ class FodlSkipThought(LossPipe):
         self.save_decoders = save_decoders
         self.cfg: Dict[str, Any] = {"words": []}
         self._take_words([])
-        add_vector_extensions()
 
     @property
     def labels(self) -> Tuple[str, ...]:
@@ -176,6 +176,13 @@ class FodlSkipThought(LossPipe):
         keys = np.array([self.vocab.strings.add(word) for word in words], dtype="uint64")
         order = np.argsort(keys)
         self._keys, self._numbers = keys[order], order + UNKNOWN + 1
+
+    def _check_words(self) -> None:
+        """The words have to be those that the decoders were trained for."""
+        found = self.model.get_ref("network").maybe_get_dim("nO")
+        expected = len(self.cfg["words"]) + 2
+        if found not in (None, 0, expected):
+            raise ValueError(Errors.F222.format(component=self.name, found=found, expected=expected))
 
     def _words(self, docs: List[Doc], is_read: np.ndarray) -> np.ndarray:
         keys = np.concatenate([doc.to_array(LOWER) for doc in docs])[is_read]
@@ -240,6 +247,7 @@ class FodlSkipThought(LossPipe):
 
     def _batch(self, examples: List[Example]) -> Batch:
         self._expect_decoders()
+        self._check_words()
         docs = [example.predicted for example in examples]
         sentences = sentences_of(docs, [self._starts(example.predicted, example) for example in examples])
         return Batch(sentences, self._words(docs, sentences.is_read), neighbours(sentences))
@@ -288,7 +296,7 @@ class FodlSkipThought(LossPipe):
         rest = [name for name in exclude if name != DECODERS]
         leave_out = DECODERS in exclude or not self.save_decoders
         try:
-            if leave_out and self.has_decoders and words:
+            if leave_out and self.has_decoders and torch_modules(model.get_ref("network")):
                 self.model = without_decoders(model)
                 self.cfg["words"] = []
             yield rest
@@ -329,9 +337,16 @@ def known_starts(example: Example) -> Optional[np.ndarray]:
     """The sentence starts of the document, or where it has none those of the gold document."""
     found = sentence_starts(example.predicted)
     if found is None and example.reference.has_annotation("SENT_START"):
-        aligned = [example.alignment.y2x[sentence.start] for sentence in example.reference.sents]
-        found = np.unique([0, *(int(places[0]) for places in aligned if len(places))])
+        y2x = example.alignment.y2x
+        # The first token of a sentence may be white space that the document lacks.
+        aligned = (y2x[i] for sentence in example.reference.sents for i in first_aligned(y2x, sentence))
+        found = np.unique([0, *(int(places[0]) for places in aligned)])
     return found
+
+
+def first_aligned(y2x: AlignmentArray, sentence: Span) -> List[int]:
+    """The first token of a gold sentence that is aligned with any; none, or one."""
+    return [i for i in range(sentence.start, sentence.end) if len(y2x[i])][:1]
 
 
 def sentences_of(docs: List[Doc], starts: List[np.ndarray]) -> Sentences:
