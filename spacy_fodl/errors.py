@@ -229,6 +229,7 @@ class Errors(metaclass=ErrorsWithCodes):
         "The model '{model}' is no transition parser. Pass that of a fodl_parser: nlp.get_pipe('fodl_parser').model,"
         " for example."
     )
+    F511 = "A page is written to a file named .html, and {path} is not."
 
 
 def check_argument(function: str, argument: str, value: Any, is_good: bool, expected: str) -> None:

@@ -5,6 +5,7 @@ from typer import Typer
 
 from .calibrate import calibrate
 from .convert import convert
+from .explain import explain_cli
 from .gradient_flow import gradient_flow_cli
 from .show import show
 from .train import train
@@ -17,6 +18,7 @@ fodl_cli = Typer(
 )
 fodl_cli.command("calibrate")(calibrate)
 fodl_cli.command("convert")(convert)
+fodl_cli.command("explain")(explain_cli)
 fodl_cli.command("gradient-flow")(gradient_flow_cli)
 fodl_cli.command("show")(show)
 fodl_cli.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(train)
