@@ -110,7 +110,7 @@ def test_a_packaged_pipeline_works_in_a_clean_environment(component, clean, tmp_
     name = component.factory
     component.write_corpora(tmp_path)
     (tmp_path / "text.txt").write_text("The cat sleeps.")
-    call(clean, "-m", "spacy", "init", "config", "config.cfg", "--pipeline", name, cwd=tmp_path)
+    call(clean, "-m", "spacy", "init", "config", "config.cfg", "--pipeline", ",".join(component.pipeline), cwd=tmp_path)
     corpora = ["--paths.train", "train.spacy", "--paths.dev", "dev.spacy"]
     options = [*corpora, *component.training_options(), "--training.max_steps", 2]
     call(clean, "-m", "spacy", "train", "config.cfg", "--output", ".", *options, cwd=tmp_path)

@@ -70,7 +70,7 @@ def test_every_kind_of_attention_learns(attention, attend_from):
 
 
 def test_learns_subwords():
-    nlp = trained(steps=120, target={"@misc": "spacy_fodl.Subwords.v1", "size": 200})
+    nlp = trained(steps=200, target={"@misc": "spacy_fodl.Subwords.v1", "size": 200})
     assert outputs(nlp, [text for text, _ in PAIRS]) == [target for _, target in PAIRS]
 
 
