@@ -8,14 +8,15 @@ import spacy
 from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import fix_random_seed
+from typer.testing import CliRunner
 
 from spacy_fodl.analysis.page import Page
+from spacy_fodl.cli import fodl_cli
 from spacy_fodl.cli.explain import MOST_TOKENS, explain
 
 from .pipeline.test_parser import SENTENCES, gold_doc
 from .pipeline.test_seq2seq import trained as trained_translator
 from .pipeline.test_skipthought import trained as trained_vectors
-from .test_cli import spacy_fodl
 from .util import trained_tagger
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -102,18 +103,21 @@ def test_long_and_empty_texts(nlp):
 
 
 def test_the_command(nlp, tmp_path):
+    def call(model, output):
+        arguments = ["explain", str(tmp_path / model), "I like ham", "-o", str(output)]
+        return CliRunner().invoke(fodl_cli, arguments)
+
     nlp.to_disk(tmp_path / "model")
     page = tmp_path / "new" / "report.html"
-    done = spacy_fodl("explain", str(tmp_path / "model"), "I like ham", "-o", str(page))
-    assert done.returncode == 0, done.stdout
+    assert call("model", page).exit_code == 0
     assert page.read_text(encoding="utf8").startswith("<!DOCTYPE html>")
-    done = spacy_fodl("explain", str(tmp_path / "model"), "I like ham", "-o", str(tmp_path / "report.txt"))
-    assert done.returncode == 1
-    assert "F511" in done.stdout
+    done = call("model", tmp_path / "report.txt")
+    assert done.exit_code == 1
+    assert "F511" in done.output
     spacy.blank("en").to_disk(tmp_path / "blank")
-    done = spacy_fodl("explain", str(tmp_path / "blank"), "I like ham")
-    assert done.returncode == 1
-    assert "F301" in done.stdout
+    done = call("blank", page)
+    assert done.exit_code == 1
+    assert "F301" in done.output
 
 
 @pytest.fixture(scope="module")
