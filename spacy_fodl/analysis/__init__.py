@@ -5,6 +5,7 @@ from .derivation import Action, Arc, Derivation, Hypothesis, derivations
 from .gates import LSTMGates, lstm_gates
 from .gradients import GradientFlow, gradient_flow, rnn_gradient_flow
 from .plots import plot_gates, plot_gradient_flow, plot_reliability
+from .sentences import sentence_similarities
 
 __all__ = [
     "Action",
@@ -23,4 +24,5 @@ __all__ = [
     "plot_reliability",
     "reliability",
     "rnn_gradient_flow",
+    "sentence_similarities",
 ]

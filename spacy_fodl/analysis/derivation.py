@@ -2,7 +2,7 @@
 and with the hypotheses of a beam beside each other."""
 
 from dataclasses import dataclass
-from typing import Any, Iterator, List, Optional, Sequence, Tuple, cast
+from typing import Any, Iterator, List, Sequence, Tuple, cast
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from ..models.parser import known_sentences, scores_to_add, words_of
 from ..modules.transition import TransitionScorer
 from ..transition.actions import LEFT, RIGHT, ROOT, ROOT_HEAD, SHIFT, column
 from ..transition.features import BELOW, FEATURE_SETS, TOKEN, FeatureSet
-from ..transition.search import NEVER, History, log_probabilities, search
+from ..transition.search import NEVER, Step, log_probabilities, search
 from ..transition.state import Sentences
 
 NAMES = {SHIFT: "SHIFT", ROOT: "ROOT", LEFT: "LEFT-ARC", RIGHT: "RIGHT-ARC"}
@@ -121,19 +121,17 @@ def derivations(
     device = scorer.bias.device
     tokens = xp2torch(vectors, device=device)[torch.from_numpy(words.tokens).to(device)]
     found: List[Tuple[int, Derivation]] = []
-    was_training = scorer.training
-    scorer.eval()
     with torch.no_grad():
         for which, its_words, sentences in known_sentences(torch.from_numpy(words.starts).to(device)):
             score = scores_to_add(scorer, scorer.table(tokens[its_words]), cast(Any, normalization))
             history = search(sentences, features, score, beam_width, keep_history=True).history
             assert history is not None
             places = words.tokens[its_words.cpu().numpy()]
+            nodes = history.nodes[:, [BELOW, TOKEN]].tolist()
             for i, number in enumerate(which.tolist()):
-                beams = list(beams_of(history, sentences, i, beam_width, places, labels, n_alternatives))
+                beams = list(beams_of(history.steps, nodes, sentences, i, beam_width, places, labels, n_alternatives))
                 first, size = int(sentences.first[i]), int(sentences.sizes[i])
                 found.append((number, Derivation(places[first : first + size].tolist(), beams)))
-    scorer.train(was_training)
     return [derivation for _, derivation in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -149,7 +147,8 @@ def find_scorer(model: Model) -> Tuple[TransitionScorer, FeatureSet]:
 
 
 def beams_of(
-    history: History,
+    steps: List[Step],
+    nodes: List[List[int]],
     sentences: Sentences,
     sentence: int,
     width: int,
@@ -159,13 +158,14 @@ def beams_of(
 ) -> Iterator[List[Hypothesis]]:
     """The hypotheses of a sentence, step by step.
 
+    steps (List[Step]): What happened to all sentences.
+    nodes (List[List[int]]): Of each node of a stack the one below, and the word.
     places (np.ndarray): The token of each word that was parsed. *Shape:* (words,)
     """
-    below_and_token = history.nodes[:, [BELOW, TOKEN]].tolist()
     end = int(sentences.first[sentence] + sentences.sizes[sentence])
     arcs: List[List[Arc]] = [[]]
     sums = [0.0]
-    for step in history.steps[: 2 * int(sentences.sizes[sentence])]:
+    for step in steps[: 2 * int(sentences.sizes[sentence])]:
         rows = slice(sentence * width, (sentence + 1) * width)
         log_probs = log_probabilities(step.scores[rows], step.valid[rows])
         taken = column(step.kind[rows], step.label[rows], len(labels)).tolist()
@@ -178,7 +178,7 @@ def beams_of(
             actions = ranked(log_probs[origin], labels)
             (action,) = [action for i, action in actions if i == taken[place]]
             others = [action for i, action in actions if i != taken[place] and action.probability > 0]
-            stack = stack_of(below_and_token, tops[origin], places, sentences.root)
+            stack = stack_of(nodes, tops[origin], places, sentences.root)
             buffer = places[fronts[origin] : end].tolist()
             score = sums[origin] + float(step.scores[rows][origin, taken[place]])
             beam.append(Hypothesis(stack, buffer, arcs[origin], action, others[:n_alternatives], origin, score))
@@ -199,14 +199,12 @@ def ranked(log_probs: torch.Tensor, labels: Sequence[str]) -> List[Tuple[int, Ac
     return [(i, Action(name=names[i][0], label=names[i][1], probability=probs[i])) for i in order]
 
 
-def stack_of(below_and_token: List[List[int]], top: int, places: np.ndarray, root: int) -> List[int]:
+def stack_of(nodes: List[List[int]], top: int, places: np.ndarray, root: int) -> List[int]:
     """The tokens of a stack, the top last."""
     stack: List[int] = []
-    node: Optional[int] = top
-    while node:  # Node 0 lies below the root.
-        below, word = below_and_token[node]
+    while top:  # Node 0 lies below the root.
+        top, word = nodes[top]
         stack.append(BOTTOM if word == root else int(places[word]))
-        node = below
     return stack[::-1]
 
 

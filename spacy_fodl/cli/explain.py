@@ -4,7 +4,6 @@ import contextlib
 from pathlib import Path
 from typing import Any, Iterator, List
 
-import numpy as np
 import spacy
 import typer
 from spacy import displacy
@@ -13,8 +12,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from wasabi import msg
 
-from ..analysis.derivation import derivations
+from ..analysis.derivation import Derivation, derivations
 from ..analysis.page import Choices, Drawing, Page, Section, Texts, matrix, player
+from ..analysis.sentences import sentence_similarities
 from ..errors import Errors
 from ..pipeline.parser import FodlParser
 from ..pipeline.seq2seq import FodlSeq2Seq
@@ -95,9 +95,8 @@ def sections(name: str, pipe: Any, before: Doc, doc: Doc) -> Iterator[Section]:
         yield tree(f"{name}: the tree", doc)
         yield from steps(name, pipe, before)
     elif isinstance(pipe, RecurrentCategorizer):
-        scores = sorted(doc.cats.items(), key=lambda pair: -pair[1])
-        choices = [[{"name": "", "value": value, "note": label}] for label, value in scores if label in pipe.labels]
-        labels = [label for label, _ in scores if label in pipe.labels]
+        labels = sorted(pipe.labels, key=lambda label: -doc.cats[label])
+        choices = [[{"name": "", "value": doc.cats[label], "note": label}] for label in labels]
         yield Choices(f"{name}: categories", "How probable each category is.", labels, choices)
     elif isinstance(pipe, FodlSeq2Seq):
         details = doc._.fodl_seq2seq
@@ -135,8 +134,13 @@ def tree(title: str, doc: Doc) -> Drawing:
     return Drawing(title, "Each arrow goes from a head to its dependent.", svg)
 
 
+def parser_derivations(pipe: FodlParser, doc: Doc) -> List[Derivation]:
+    """How a parser, as it is set, comes to the trees of a document that it has not annotated."""
+    return derivations(pipe.model, doc, pipe.arc_labels, beam_width=pipe.beam_width, normalization=pipe.normalization)
+
+
 def steps(name: str, pipe: FodlParser, doc: Doc) -> Iterator[Section]:
-    found = derivations(pipe.model, doc, pipe.arc_labels, beam_width=pipe.beam_width, normalization=pipe.normalization)
+    found = parser_derivations(pipe, doc)
     tokens = [token.text for token in doc]
     caption = (
         "The stack, its top on the right; the words that are still to come; the arcs so far; and what was done next, "
@@ -148,16 +152,14 @@ def steps(name: str, pipe: FodlParser, doc: Doc) -> Iterator[Section]:
 
 
 def similarities(name: str, doc: Doc) -> Iterator[Section]:
-    sentences = [sentence for sentence in doc.sents if sentence.has_vector]
+    sentences, cosines = sentence_similarities(doc)
     if len(sentences) < 2:
         return
-    vectors: np.ndarray = np.stack([np.asarray(sentence.vector) for sentence in sentences])
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     names = [one if len(one) < 40 else f"{one[:38]}…" for one in (s.text.strip() for s in sentences)]
     numbers: List[str] = [f"{i + 1}" for i in range(len(names))]
     rows = [f"{number} {one}" for number, one in zip(numbers, names)]
     caption = "How similar the sentences are: the cosine of their vectors. What is below 0 has no shade."
-    yield matrix(f"{name}: similar sentences", caption, rows, numbers, vectors @ vectors.T)
+    yield matrix(f"{name}: similar sentences", caption, rows, numbers, cosines)
 
 
 def meaning(tag: str) -> str:

@@ -12,7 +12,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from wasabi import msg, table
 
-from ..analysis.derivation import BOTTOM, Derivation, derivations
+from ..analysis.derivation import BOTTOM, Derivation
+from ..analysis.sentences import sentence_similarities
 from ..errors import Errors
 from ..pipeline.parser import FodlParser
 from ..pipeline.seq2seq import FodlSeq2Seq
@@ -20,6 +21,7 @@ from ..pipeline.skipthought import FodlSkipThought
 from ..pipeline.tagger import FodlTagger
 from ..pipeline.textcat import RecurrentCategorizer
 from ..pipeline.trees import TreeSymbols
+from .explain import parser_derivations
 
 Row = List[str]
 SCORES = ["score", "value"]
@@ -131,14 +133,7 @@ def derived(nlp: Language, text: str) -> Dict[str, List[Derivation]]:
     doc = nlp.make_doc(text)
     for name, pipe in nlp.pipeline:
         if isinstance(pipe, FodlParser) and any(not token.is_space for token in doc):
-            found[name] = derivations(
-                pipe.model,
-                doc,
-                pipe.arc_labels,
-                beam_width=pipe.beam_width,
-                normalization=pipe.normalization,
-                n_alternatives=1,
-            )
+            found[name] = parser_derivations(pipe, doc)
         doc = pipe(doc)
     return found
 
@@ -159,12 +154,9 @@ def step_rows(doc: Doc, derivation: Derivation) -> List[Row]:
 def similar_rows(doc: Doc) -> List[Row]:
     """A header and a row a sentence."""
     rows = [["sentence", "most like it", "similarity"]]
-    sentences = [sentence for sentence in doc.sents if sentence.has_vector]
+    sentences, cosines = sentence_similarities(doc)
     if len(sentences) < 2:
         return [*rows, *([one_line(sentence.text.strip()), "-", "-"] for sentence in sentences)]
-    vectors: np.ndarray = np.stack([np.asarray(sentence.vector) for sentence in sentences])
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    cosines = vectors @ vectors.T
     np.fill_diagonal(cosines, -2)
     for sentence, its in zip(sentences, cosines):
         nearest = sentences[its.argmax()]

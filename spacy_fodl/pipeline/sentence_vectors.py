@@ -48,15 +48,19 @@ def add_vector_hooks(doc: Doc) -> Doc:
     RETURNS (Doc): The same.
     """
     hooks: Dict[str, Callable] = {"vector": vector_of, "has_vector": has_vector, "similarity": similarity}
-    # spaCy would ask the first of these for the norm of a span, but for the vector of it: it needs none.
+    # For spans there is none of the norm: where it finds one, spaCy returns the vector instead.
     doc.user_hooks.update({**hooks, "vector_norm": norm_of})
     doc.user_span_hooks.update(hooks)
     return doc
 
 
+def document(of: Spanning) -> Doc:
+    return of if isinstance(of, Doc) else of.doc
+
+
 def has_vector(of: Spanning) -> bool:
     """Whether there is a vector that isn't zero."""
-    doc = of if isinstance(of, Doc) else of.doc
+    doc = document(of)
     found = doc._.get(SENTENCE_VECTORS)
     return found is not None and found["bounds"][-1] == len(doc) and bool(vector_of(of).any())
 
@@ -68,7 +72,7 @@ def vector_of(of: Spanning) -> np.ndarray:
     RETURNS (np.ndarray): *Shape:* (width,)
     RAISES (ValueError): If the document has no vectors of sentences, or its tokens are not those that it had then.
     """
-    doc = of if isinstance(of, Doc) else of.doc
+    doc = document(of)
     found = doc._.get(SENTENCE_VECTORS)
     if found is None:
         raise ValueError(Errors.F219.format(text=doc.text[:60]))
@@ -99,8 +103,7 @@ def similarity(of: Spanning, other: Any) -> float:
     RETURNS (float): From -1 to 1.
     RAISES (ValueError): If the vectors are of other widths.
     """
-    doc = other if isinstance(other, Doc) else getattr(other, "doc", None)
-    has_own = isinstance(other, (Doc, Span)) and doc is not None and doc._.get(SENTENCE_VECTORS) is not None
+    has_own = isinstance(other, (Doc, Span)) and document(other)._.get(SENTENCE_VECTORS) is not None
     a, b = vector_of(of), vector_of(other) if has_own else other.vector
     if a.shape != b.shape:
         raise ValueError(Errors.F221.format(first=len(a), second=len(b), other=type(other).__name__))

@@ -14,7 +14,7 @@ from spacy.training import Example, validate_get_examples
 from spacy.training.alignment_array import AlignmentArray
 from spacy.util import minibatch
 from spacy.vocab import Vocab
-from thinc.api import Config, Model, Optimizer
+from thinc.api import Config, Model
 
 from ..errors import Errors
 from ..layers import rebuild, torch_modules
@@ -225,21 +225,6 @@ class FodlSkipThought(LossPipe):
         if starts is None:
             raise ValueError(Errors.F217.format(component=self.name, text=doc.text[:60]))
         return starts
-
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optional[Optimizer] = None,
-        losses: Optional[Dict[str, float]] = None,
-    ) -> Dict[str, float]:
-        """Learn from a batch of examples. See LossPipe.
-
-        RAISES (ValueError): If the decoders were left out, or a document has no sentence starts.
-        """
-        self._expect_decoders()
-        return super().update(examples, drop=drop, sgd=sgd, losses=losses)
 
     def _expect_decoders(self) -> None:
         if not self.has_decoders:
