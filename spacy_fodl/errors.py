@@ -220,7 +220,10 @@ class Errors(metaclass=ErrorsWithCodes):
         "directions {directions}."
     )
     F504 = "A document without tokens has no states to look into. Pass one with at least one token."
-    F505 = "Drawing needs matplotlib. Install the extra: pip install 'spacy-fodl[viz]', or in a checkout '.[viz]'"
+    F505 = (
+        "Drawing needs matplotlib and resvg_py. Install the extra: pip install 'spacy-fodl[viz]', or in a checkout "
+        "'.[viz]'"
+    )
     F506 = "{cells} can't be compared: expected are names out of {known}, with commas between them, each once."
     F507 = "--model and --text belong together: the text is what the trained encoder reads."
     F508 = "No component of {model} holds a recurrent encoder. Its components: {pipes}."
@@ -230,6 +233,18 @@ class Errors(metaclass=ErrorsWithCodes):
         " for example."
     )
     F511 = "A page is written to a file named .html, and {path} is not."
+    F512 = "A picture is written to a file named {known}, and {path} is not."
+    F513 = '"{title}" is a drawing, which is written as .svg or .png and not as {suffix}.'
+    F514 = (
+        "The model '{model}' is no n-gram tagger. Pass that of a fodl_tagger: nlp.get_pipe('fodl_tagger').model, for "
+        "example."
+    )
+    F515 = (
+        "The model '{model}' is no sequence-to-sequence model. Pass that of a fodl_seq2seq: "
+        "nlp.get_pipe('fodl_seq2seq').model, for example."
+    )
+    F516 = "No document of {path} has the text {text!r}. The beam is compared with the gold tree of the same text."
+    F517 = "After {model} no text follows. Write a pipeline and a text in turn: MODEL TEXT [MODEL TEXT ...]."
 
 
 def check_argument(function: str, argument: str, value: Any, is_good: bool, expected: str) -> None:

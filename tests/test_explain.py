@@ -2,17 +2,23 @@
 
 import re
 import shutil
+import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 import spacy
-from spacy.tokens import Doc
+from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from thinc.api import fix_random_seed
 from typer.testing import CliRunner
 
 from spacy_fodl.analysis.page import Page
+from spacy_fodl.analysis.sections import padding
 from spacy_fodl.cli import fodl_cli
-from spacy_fodl.cli.explain import MOST_TOKENS, explain
+from spacy_fodl.explain import explain
+from spacy_fodl.explain.pipelines import MOST_TOKENS
+from spacy_fodl.pipeline.targets import END
+from spacy_fodl.transition.linearize import delinearize
 
 from .pipeline.test_parser import SENTENCES, gold_doc
 from .pipeline.test_seq2seq import trained as trained_translator
@@ -47,31 +53,114 @@ def kinds(page):
     return [section.kind for section in page.sections]
 
 
+def titles(page):
+    return [section.title for section in page.sections]
+
+
+def named(page, title):
+    (section,) = [section for section in page.sections if section.title == title]
+    return section
+
+
 def test_every_component_has_its_sections(nlp):
-    page = explain(nlp, "I like green eggs .")
-    assert kinds(page) == ["choices", "drawing", "player", "choices"]
-    tags, _, player, cats = page.sections
-    doc = nlp("I like green eggs .")
+    text = "I like green eggs ."
+    page, doc = explain(nlp, text), nlp(text)
+    tags = named(page, "fodl_tagger: tags")
     assert [its[0]["name"] for its in tags.choices] == [token.tag_ for token in doc]
+    windows = named(page, "fodl_tagger: windows")
+    assert windows.columns == ["-2", "-1", "the word", "+1", "+2"]
+    assert [cell.text for cell in windows.rows[1]] == ["", "I", "like", "green", "eggs"]
+    assert [cell.is_empty for cell in windows.rows[0]] == [True, True, False, False, False]
+    player = named(page, "fodl_parser: step by step")
     assert player.words == [token.text for token in doc]
     arcs = {(head, dependent) for head, dependent, _ in player.steps[-1]["arcs"]}
     assert arcs == {(-1 if token.head == token else token.head.i, token.i) for token in doc}
     assert len(player.steps) == 2 * len(doc) + 1
+    assert player.steps[0]["features"] == [["b0", 0], ["b1", 1]]
+    cats = named(page, "fodl_textcat: categories")
     assert cats.things == sorted(doc.cats, key=doc.cats.get, reverse=True)
+    gates = named(page, "fodl_textcat: gates of layer 1, forward")
+    assert gates.columns == [token.text for token in doc]
+    assert gates.rows[:3] == ["keep gates, mean", "write gates, mean", "output gates, mean"]
+    assert np.abs(gates.values).max() <= 1
+    assert np.min(gates.values[:3]) >= 0
+    assert "keep gates" in named(page, "fodl_textcat: gradient flow").svg
+
+
+def test_a_beam_shows_other_trees_and_itself(nlp):
+    page, doc = explain(nlp, "I like green eggs ."), nlp("I like green eggs .")
+    assert "fodl_parser: the tree" in titles(page)
+    assert nlp.get_pipe("fodl_parser").n_best == 0
+    beam = ET.fromstring(named(page, "fodl_parser: the beam over time").svg)
+    circles = [one for one in beam.iter() if one.tag.endswith("circle")]
+    assert 2 * len(doc) + 1 < len(circles) <= 3 * 2 * len(doc) + 1
+    with nlp.select_pipes(enable="fodl_parser"):
+        parser = nlp.get_pipe("fodl_parser")
+        parser.n_best = 3
+        (stretch,) = nlp("I like green eggs .")._.fodl_parses
+        parser.n_best = 0
+    others = [section for section in page.sections if "tree number" in section.title]
+    assert len(others) == sum(tree["prob"] >= 0.01 for tree in stretch["trees"][1:])
+    parser.beam_width = 1
+    try:
+        assert not [title for title in titles(explain(nlp, "I like ham")) if "beam" in title or "number" in title]
+    finally:
+        parser.beam_width = 3
+
+
+def test_the_annotated_tree_is_followed_through_the_beam(nlp):
+    text = "I like green eggs ."
+    words, doc = text.split(), nlp(text)
+    heads, deps = [token.head.i for token in doc], [token.dep_ for token in doc]
+
+    def rings(heads, deps):
+        gold = Doc(nlp.vocab, words=words, heads=heads, deps=deps)
+        svg = named(explain(nlp, text, gold), "fodl_parser: the beam over time").svg
+        return svg.count('r="9"'), "loses the gold tree" in svg
+
+    assert rings(heads, deps) == (2 * len(doc) + 1, False)
+    # Nothing is right: it is lost where the first arc should be.
+    n_rings, is_lost = rings([4, 4, 4, 4, 4], ["obj", "obj", "obj", "obj", "ROOT"])
+    assert is_lost
+    assert 1 <= n_rings <= 2 * len(doc)
+
+
+def test_the_trees_as_brackets(nlp):
+    page = explain(nlp, "I like ham")
+    (text,) = named(page, "fodl_parser: as brackets").texts
+    symbols = text.split()
+    doc = nlp("I like ham")
+    assert delinearize(symbols, 3).heads == [-1 if token.head == token else token.head.i for token in doc]
+
+
+def test_sentences_side_by_side(nlp):
+    doc = nlp("I like ham . I eat")
+    page = explain(nlp, doc.text)
+    n_sents = len(list(doc.sents))
+    batches = [section for section in page.sections if section.title == "The sentences as a batch"]
+    assert len(batches) == (n_sents > 1)
+    batch = padding("batch", "{share} %", [["a"], ["b", "c", "d"]])
+    assert [[cell.text for cell in row] for row in batch.rows] == [["b", "c", "d"], ["a", "", ""]]
+    assert batch.caption == "33 %"
+    assert padding("batch", "", [["a"]]) is None
 
 
 def test_translators_and_sentence_vectors():
     translator = trained_translator(steps=30)
     page = explain(translator, "I like green eggs.")
-    assert kinds(page) == ["texts", "matrix"]
-    grid = page.sections[1]
+    written = translator("I like green eggs.")._.fodl_seq2seq["tokens"]
+    grid = named(page, "fodl_seq2seq: attention")
     assert grid.columns == ["I", "like", "green", "eggs", ".", "(end)"]
-    assert len(grid.values) == len(grid.rows) == len(translator("I like green eggs.")._.fodl_seq2seq["tokens"])
+    assert len(grid.values) == len(grid.rows) == len(written)
+    steps = named(page, "fodl_seq2seq: symbol by symbol")
+    assert steps.things == [f"{symbol} →" for symbol in [END, *written]]
+    assert [choices[0]["name"] for choices in steps.choices] == [*written, END]
+    gates = named(page, "fodl_seq2seq: gates of layer 1, backward")
+    assert gates.columns == grid.columns
     assert translator.get_pipe("fodl_seq2seq").store_attention is False
     page = explain(trained_vectors(), "I sat. You sat.")
-    assert kinds(page) == ["matrix"]
-    assert page.sections[0].values[0][0] == pytest.approx(1, abs=1e-3)
-    assert kinds(explain(trained_vectors(), "I sat.")) == []
+    assert named(page, "fodl_skipthought: similar sentences").values[0][0] == pytest.approx(1, abs=1e-3)
+    assert "fodl_skipthought: similar sentences" not in titles(explain(trained_vectors(), "I sat."))
 
 
 def test_looking_changes_nothing(nlp):
@@ -97,27 +186,64 @@ def test_long_and_empty_texts(nlp):
     page = explain(nlp, "I like green eggs . " * 100)
     assert f"first {MOST_TOKENS}" in page.notes[0]
     assert "500 tokens" in page.notes[0]
-    assert len(page.sections[0].things) == MOST_TOKENS
+    assert len(named(page, "fodl_tagger: tags").things) == MOST_TOKENS
+    assert len(page.to_html()) < 2 * 2**20
     for text in ("", " \n "):
         assert explain(nlp, text).notes == ["There is no word in the text."]
 
 
 def test_the_command(nlp, tmp_path):
-    def call(model, output):
-        arguments = ["explain", str(tmp_path / model), "I like ham", "-o", str(output)]
-        return CliRunner().invoke(fodl_cli, arguments)
+    def call(*arguments):
+        return CliRunner().invoke(fodl_cli, ["explain", *map(str, arguments)])
 
     nlp.to_disk(tmp_path / "model")
-    page = tmp_path / "new" / "report.html"
-    assert call("model", page).exit_code == 0
+    text, page = "I like ham", tmp_path / "new" / "report.html"
+    assert call(tmp_path / "model", text, "-o", page).exit_code == 0
     assert page.read_text(encoding="utf8").startswith("<!DOCTYPE html>")
-    done = call("model", tmp_path / "report.txt")
-    assert done.exit_code == 1
-    assert "F511" in done.output
+    trained_vectors().to_disk(tmp_path / "vectors")
+    assert call(tmp_path / "model", text, tmp_path / "vectors", "I sat. You sat.", "-o", page).exit_code == 0
+    assert "fodl_skipthought: similar sentences" in page.read_text(encoding="utf8")
+    gold = Doc(nlp.vocab, words=text.split(), heads=[1, 1, 1], deps=["nsubj", "ROOT", "obj"])
+    DocBin(docs=[gold]).to_disk(tmp_path / "gold.spacy")
+    assert call(tmp_path / "model", text, "--gold", tmp_path / "gold.spacy", "-o", page).exit_code == 0
+    assert "annotated tree" in page.read_text(encoding="utf8")
     spacy.blank("en").to_disk(tmp_path / "blank")
-    done = call("blank", page)
-    assert done.exit_code == 1
-    assert "F301" in done.output
+    for arguments, error in (
+        ([tmp_path / "model", text, "-o", tmp_path / "report.txt"], "F511"),
+        ([tmp_path / "blank", text, "-o", page], "F301"),
+        ([tmp_path / "model", "-o", page], "F517"),
+        ([tmp_path / "model", text, "-o", page, "--format", "gif"], "F509"),
+        ([tmp_path / "model", "You like ham", "-o", page, "--gold", tmp_path / "gold.spacy"], "F516"),
+    ):
+        done = call(*arguments)
+        assert done.exit_code == 1
+        assert error in done.output
+
+
+def test_every_section_is_a_picture_too(nlp, tmp_path):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("resvg_py")
+    page = explain(nlp, "I like $5 <b> & ham . You eat")
+    page.views += explain(trained_translator(steps=2), "I like green eggs.").views
+    assert {section.kind for section in page.sections} == {"choices", "cells", "drawing", "player", "matrix", "texts"}
+    for suffix in (".svg", ".png"):
+        files = page.save_figures(tmp_path / suffix[1:], suffix)
+        assert len(set(files)) == len(page.sections)
+        for file in files:
+            if suffix == ".svg":
+                assert ET.parse(file).getroot().tag.endswith("svg")
+            else:
+                assert file.read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="F512"):
+        page.sections[0].save(tmp_path / "picture.gif")
+    with pytest.raises(ValueError, match="F513"):
+        named(page, "fodl_parser: the tree").save(tmp_path / "picture.pdf")
+
+
+def test_a_section_shows_itself(nlp):
+    section = explain(nlp, "I like <b>").sections[0]
+    assert section._repr_html_().startswith("<iframe")
+    assert "<b>" not in section._repr_html_()
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +278,7 @@ def open_page(request, browser, tmp_path):
 @pytest.mark.browser
 def test_the_player_goes_to_the_final_tree_and_back(nlp, open_page):
     page = explain(nlp, "I like green <eggs> .")
-    steps = page.sections[2].steps
+    steps = named(page, "fodl_parser: step by step").steps
     tab = open_page(page)
     for i, step in enumerate(steps):
         assert tab.locator(".where").text_content() == f"{i} of {len(steps) - 1}"
@@ -173,7 +299,21 @@ def test_the_player_goes_to_the_final_tree_and_back(nlp, open_page):
 @pytest.mark.browser
 def test_a_matrix_tells_its_values(open_page):
     tab = open_page(explain(trained_vectors(), "I sat <down>. You sat."))
-    tab.hover(".matrix tbody tr:nth-child(1) td:nth-child(2)")
-    assert tab.locator(".told").text_content() == "1 I sat <down>., 1: 1.00"
-    tab.focus(".matrix tbody tr:nth-child(2) td:nth-child(2)")
-    assert tab.locator(".told").text_content().startswith("2 You sat., 1: ")
+    tab.hover(".matrix >> nth=0 >> tbody tr:nth-child(1) td:nth-child(2)")
+    assert tab.locator(".told").first.text_content() == "1 I sat <down>., 1: 1.00"
+    tab.focus(".matrix tbody tr:nth-child(1) td:nth-child(2)")
+    tab.keyboard.press("ArrowDown")
+    assert tab.locator(".told").first.text_content().startswith("2 You sat., 1: ")
+    tab.keyboard.press("ArrowUp")
+    tab.keyboard.press("ArrowRight")
+    assert tab.locator(".told").first.text_content().startswith("1 I sat <down>., 2: ")
+    assert tab.locator(".matrix").first.locator("[tabindex='0']").count() == 1
+
+
+@pytest.mark.browser
+def test_the_beam_tells_its_hypotheses(nlp, open_page):
+    tab = open_page(explain(nlp, "I like green eggs ."))
+    circles = tab.locator("circle[data-told]")
+    circles.nth(1).hover()
+    section = tab.locator("section", has=tab.locator("circle[data-told]"))
+    assert section.locator(".told").text_content() == circles.nth(1).get_attribute("data-told")

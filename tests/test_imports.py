@@ -14,9 +14,10 @@ ALLOWED = {
     "layers": {"modules", "transition"},
     "models": {"layers", "modules", "transition"},
     "pipeline": {"models", "layers", "modules", "transition"},
-    "training": {"models", "layers", "modules", "transition"},
     "analysis": {"models", "layers", "modules", "transition"},
-    "cli": {"pipeline", "training", "analysis", "models", "layers", "modules", "transition"},
+    "explain": {"pipeline", "analysis", "models", "layers", "modules", "transition"},
+    "training": {"explain", "models", "layers", "modules", "transition"},
+    "cli": {"training", "explain", "pipeline", "analysis", "models", "layers", "modules", "transition"},
     "starter": set(),
 }
 OPEN = {"about", "errors"}

@@ -58,6 +58,9 @@ class Hypothesis:
     """Tokens that are still to be shifted."""
     arcs: List[Arc]
     """Made so far, before the action."""
+    features: List[Tuple[str, int]]
+    """The places that the scorer looks at, as far as there is a word, and the tokens there: "s0" is the top of the
+    stack, "s1.lc1" the leftmost child of the word below it, "b0" the front of the buffer."""
     action: Action
     alternatives: List[Action]
     """The most probable other ones, the most probable first."""
@@ -77,14 +80,38 @@ class Derivation:
     """For each step the hypotheses that were kept, the best first."""
 
     @property
-    def best(self) -> List[Hypothesis]:
-        """The derivation of the best tree, step by step."""
-        found: List[Hypothesis] = []
+    def best_places(self) -> List[int]:
+        """Which hypothesis of each step leads to the best tree."""
+        places: List[int] = []
         place = 0
         for beam in reversed(self.beams):
-            found.append(beam[place])
+            places.append(place)
             place = beam[place].came_from
-        return found[::-1]
+        return places[::-1]
+
+    @property
+    def best(self) -> List[Hypothesis]:
+        """The derivation of the best tree, step by step."""
+        return [beam[place] for beam, place in zip(self.beams, self.best_places)]
+
+    def places_of(self, actions: Sequence[Tuple[str, str]]) -> List[int]:
+        """Where a derivation is in the beam, step by step, as long as it is there.
+
+        actions (Sequence[Tuple[str, str]]): Its actions, as names and labels.
+        RETURNS (List[int]): Its place among the hypotheses of each step. Where the beam lost it the list ends.
+        """
+        places: List[int] = []
+        for beam, action in zip(self.beams, actions):
+            before = places[-1] if places else 0
+            here = [
+                i
+                for i, one in enumerate(beam)
+                if one.came_from == before and (one.action.name, one.action.label) == action
+            ]
+            if not here:
+                break
+            places += here
+        return places
 
     @property
     def arcs(self) -> List[Arc]:
@@ -127,9 +154,11 @@ def derivations(
             history = search(sentences, features, score, beam_width, keep_history=True).history
             assert history is not None
             places = words.tokens[its_words.cpu().numpy()]
-            nodes = history.nodes[:, [BELOW, TOKEN]].tolist()
+            nodes = history.nodes.tolist()
             for i, number in enumerate(which.tolist()):
-                beams = list(beams_of(history.steps, nodes, sentences, i, beam_width, places, labels, n_alternatives))
+                beams = list(
+                    beams_of(history.steps, nodes, sentences, i, beam_width, places, labels, features, n_alternatives)
+                )
                 first, size = int(sentences.first[i]), int(sentences.sizes[i])
                 found.append((number, Derivation(places[first : first + size].tolist(), beams)))
     return [derivation for _, derivation in sorted(found, key=lambda pair: pair[0])]
@@ -154,12 +183,13 @@ def beams_of(
     width: int,
     places: np.ndarray,
     labels: Sequence[str],
+    features: FeatureSet,
     n_alternatives: int,
 ) -> Iterator[List[Hypothesis]]:
     """The hypotheses of a sentence, step by step.
 
     steps (List[Step]): What happened to all sentences.
-    nodes (List[List[int]]): Of each node of a stack the one below, and the word.
+    nodes (List[List[int]]): The columns of each node of a stack.
     places (np.ndarray): The token of each word that was parsed. *Shape:* (words,)
     """
     end = int(sentences.first[sentence] + sentences.sizes[sentence])
@@ -180,8 +210,10 @@ def beams_of(
             others = [action for i, action in actions if i != taken[place] and action.probability > 0]
             stack = stack_of(nodes, tops[origin], places, sentences.root)
             buffer = places[fronts[origin] : end].tolist()
+            seen = [(name, int(places[i])) for name, i in looked_at(nodes, tops[origin], features) if i < len(places)]
+            seen += [(f"b{i}", token) for i, token in enumerate(buffer[: features.n_buffer])]
             score = sums[origin] + float(step.scores[rows][origin, taken[place]])
-            beam.append(Hypothesis(stack, buffer, arcs[origin], action, others[:n_alternatives], origin, score))
+            beam.append(Hypothesis(stack, buffer, arcs[origin], seen, action, others[:n_alternatives], origin, score))
         arcs = [[*one.arcs, *new_arc(one.stack, one.action)] for one in beam]
         sums = [one.score for one in beam]
         yield beam
@@ -203,9 +235,17 @@ def stack_of(nodes: List[List[int]], top: int, places: np.ndarray, root: int) ->
     """The tokens of a stack, the top last."""
     stack: List[int] = []
     while top:  # Node 0 lies below the root.
-        top, word = nodes[top]
+        top, word = nodes[top][BELOW], nodes[top][TOKEN]
         stack.append(BOTTOM if word == root else int(places[word]))
     return stack[::-1]
+
+
+def looked_at(nodes: List[List[int]], top: int, features: FeatureSet) -> Iterator[Tuple[str, int]]:
+    """The names of the places in the stack that the scorer looks at, and the words there."""
+    names = iter(features.token_names)
+    for columns in features.stack_columns:
+        yield from ((name, word) for word, name in zip(nodes[top][columns], names))
+        top = nodes[top][BELOW]
 
 
 def new_arc(stack: List[int], action: Action) -> List[Arc]:

@@ -3,91 +3,53 @@
 import html
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Union
+from typing import Any, Dict, List, Union
 
-import numpy as np
 from jinja2 import Environment, FileSystemLoader
 
 from ..errors import Errors
-from .derivation import BOTTOM, Derivation
+from .sections import Section
 
 TEMPLATES = Path(__file__).parent / "templates"
+# Data goes into scripts as JSON, in which the filter "tojson" escapes what HTML would take for a tag.
+ENVIRONMENT = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of a page."""
+@dataclass
+class View:
+    """What there is to see of a text."""
 
     title: str
-    caption: str
-    """What there is to see, in a sentence or two."""
+    text: str
+    notes: List[str] = field(default_factory=list)
+    sections: List[Section] = field(default_factory=list)
 
-
-@dataclass(frozen=True)
-class Choices(Section):
-    """For each of some things the likeliest of several choices."""
-
-    things: List[str]
-    choices: List[List[Dict[str, Any]]]
-    """For each thing dicts of a "name", a "value" from 0 to 1, and a "note" in other words, the likeliest first."""
-    kind: str = "choices"
-
-
-@dataclass(frozen=True)
-class Drawing(Section):
-    """A picture as SVG, whose text is escaped already."""
-
-    svg: str
-    kind: str = "drawing"
-
-
-@dataclass(frozen=True)
-class Matrix(Section):
-    """Numbers as a grid of shades, with words on both axes."""
-
-    rows: List[str]
-    columns: List[str]
-    values: List[List[float]]
-    """From 0 (no shade) to 1 (the full one)."""
-    kind: str = "matrix"
-
-
-@dataclass(frozen=True)
-class Texts(Section):
-    """Some texts, each with a number."""
-
-    texts: List[str]
-    numbers: List[str]
-    kind: str = "texts"
-
-
-@dataclass(frozen=True)
-class Player(Section):
-    """A derivation, to be gone through step by step."""
-
-    words: List[str]
-    steps: List[Dict[str, Any]]
-    """Dicts of "stack" and "buffer", lists of words' numbers (-1 for the artificial root); "arcs", lists of [head,
-    dependent, label] made so far; and "actions", lists of [name, probability], the one that was taken first."""
-    kind: str = "player"
+    def to_dict(self) -> Dict[str, Any]:
+        # What the template reads of a section besides its fields.
+        sections = [{**asdict(section), "slug": section.slug} for section in self.sections]
+        return {"title": self.title, "text": self.text, "notes": self.notes, "sections": sections}
 
 
 @dataclass
 class Page:
-    """Sections below each other."""
+    """Views below each other."""
 
-    title: str
-    text: str
-    """The text that the sections are about."""
-    notes: List[str] = field(default_factory=list)
-    sections: List[Section] = field(default_factory=list)
+    views: List[View]
+
+    @property
+    def sections(self) -> List[Section]:
+        """Those of all views."""
+        return [section for view in self.views for section in view.sections]
+
+    @property
+    def notes(self) -> List[str]:
+        """Those of all views."""
+        return [note for view in self.views for note in view.notes]
 
     def to_html(self) -> str:
         """The page as one HTML file. All text in it is escaped."""
-        # Data goes into scripts as JSON, in which the filter "tojson" escapes what HTML would take for a tag.
-        environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True)
-        sections = [asdict(section) for section in self.sections]
-        return environment.get_template("page.html").render(page=self, sections=sections)
+        views = [view.to_dict() for view in self.views]
+        return ENVIRONMENT.get_template("page.html").render(views=views, n_sections=len(self.sections))
 
     def save(self, path: Union[str, Path]) -> Path:
         """Write the page.
@@ -103,45 +65,26 @@ class Page:
         path.write_text(self.to_html(), encoding="utf8")
         return path
 
+    def save_figures(self, folder: Union[str, Path], suffix: str = ".svg") -> List[Path]:
+        """Write each section as a picture, named after its title.
+
+        folder (Union[str, Path]): Where to. It is made if need be.
+        suffix (str): .svg or .png.
+        RETURNS (List[Path]): The files.
+        RAISES (ImportError): If the extra `viz` is not installed.
+        """
+        names: Dict[str, int] = {}
+        files = []
+        for section in self.sections:
+            n = names[section.slug] = names.get(section.slug, 0) + 1
+            files.append(section.save(Path(folder) / f"{section.slug}{f'-{n}' if n > 1 else ''}{suffix}"))
+        return files
+
     def _repr_html_(self) -> str:
-        # A frame keeps styles and keys of the page apart from those of the notebook.
-        source, title = (html.escape(text, quote=True) for text in (self.to_html(), self.title))
-        return f'<iframe srcdoc="{source}" style="width: 100%; height: 40em; border: 0" title="{title}"></iframe>'
+        return in_frame(self.to_html(), self.views[0].title)
 
 
-def player(title: str, caption: str, tokens: Sequence[str], derivation: Derivation, most_arcs: int = 4) -> Player:
-    """The best derivation as a section.
-
-    title, caption (str): As in Section.
-    tokens (Sequence[str]): The tokens of the document.
-    derivation (Derivation): What derivations() returned for one of its sentences.
-    most_arcs (int): How many actions are shown of each step.
-    RETURNS (Player): The section. Words are numbered within the sentence.
-    """
-    number = {token: i for i, token in enumerate(derivation.tokens)}
-    number[BOTTOM] = BOTTOM
-
-    def arcs_of(arcs: Sequence[Any]) -> List[List[Any]]:
-        return [[number[arc.head], number[arc.dependent], arc.label] for arc in arcs]
-
-    steps = [
-        {
-            "stack": [number[token] for token in step.stack],
-            "buffer": [number[token] for token in step.buffer],
-            "arcs": arcs_of(step.arcs),
-            "actions": [
-                [str(action), round(action.probability, 4)] for action in [step.action, *step.alternatives][:most_arcs]
-            ],
-        }
-        for step in derivation.best
-    ]
-    steps.append({"stack": [BOTTOM], "buffer": [], "arcs": arcs_of(derivation.arcs), "actions": []})
-    return Player(title, caption, [tokens[i] for i in derivation.tokens], steps)
-
-
-def matrix(title: str, caption: str, rows: Sequence[str], columns: Sequence[str], values: np.ndarray) -> Matrix:
-    """Numbers from 0 to 1 as a section.
-
-    values (np.ndarray): *Shape:* (rows, columns)
-    """
-    return Matrix(title, caption, list(rows), list(columns), np.round(values.astype(float), 3).tolist())
+def in_frame(source: str, title: str) -> str:
+    """A page within a page: a frame keeps styles and keys of both apart."""
+    source, title = (html.escape(text, quote=True) for text in (source, title))
+    return f'<iframe srcdoc="{source}" style="width: 100%; height: 40em; border: 0" title="{title}"></iframe>'

@@ -1,6 +1,7 @@
 """Drawings of what the analysis found. Nothing here opens a window or needs a screen."""
 
-from typing import TYPE_CHECKING, Dict
+import io
+from typing import TYPE_CHECKING, Dict, Literal, Optional, Sequence
 
 import numpy as np
 
@@ -60,8 +61,7 @@ def plot_gates(gates: LSTMGates) -> "Figure":
         panel.set_ylabel(name)
         panel.set_yticks([])
         figure.colorbar(image, ax=panel)
-    # A $ would begin a formula.
-    labels = [text.replace("$", r"\$").replace("\n", "⏎") for text in gates.tokens]
+    labels = [plain(text) for text in gates.tokens]
     panels[-1].set_xticks(range(len(labels)), labels, rotation=60, ha="right", fontsize="small")
     return figure
 
@@ -94,10 +94,124 @@ def plot_reliability(found: Dict[str, Reliability]) -> "Figure":
     return figure
 
 
-def new_figure(width: float, height: float) -> "Figure":
+def plot_bars(names: Sequence[str], values: Sequence[float], texts: Sequence[str]) -> "Figure":
+    """Draw a bar a name, from 0 to 1, with a text at its end.
+
+    names, values, texts: One of each a bar.
+    RETURNS (Figure): The figure.
+    RAISES (ImportError): If matplotlib is not installed.
+    """
+    figure = new_figure(8.0, 0.28 * len(names) + 0.7)
+    axes = figure.subplots()
+    axes.barh(range(len(names)), values, color="C0", alpha=0.8)
+    axes.set_yticks(range(len(names)), [plain(name) for name in names])
+    for i, (value, text) in enumerate(zip(values, texts)):
+        axes.text(value + 0.02, i, plain(text), va="center", fontsize="small")
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    # The texts are as long as bars.
+    axes.set_xlim(0, 2)
+    axes.set_xticks([0, 0.5, 1])
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def plot_matrix(rows: Sequence[str], columns: Sequence[str], values: np.ndarray) -> "Figure":
+    """Draw numbers from -1 to 1 as shades.
+
+    rows, columns (Sequence[str]): Their names.
+    values (np.ndarray): *Shape:* (rows, columns)
+    RETURNS (Figure): The figure.
+    RAISES (ImportError): If matplotlib is not installed.
+    """
+    width = max([len(name) for name in rows], default=0)
+    figure = new_figure(0.3 * len(columns) + 0.09 * width + 1.4, 0.25 * len(rows) + 1.3)
+    axes = figure.subplots()
+    is_signed = bool((values < 0).any())
+    cmap, least = ("PuOr", -1) if is_signed else ("Blues", 0)
+    image = axes.imshow(values, aspect="auto", interpolation="nearest", cmap=cmap, vmin=least, vmax=1)
+    axes.set_xticks(range(len(columns)), [plain(name) for name in columns], rotation=60, ha="right", fontsize="small")
+    axes.set_yticks(range(len(rows)), [plain(name) for name in rows], fontsize="small")
+    figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
+    return figure
+
+
+def plot_table(
+    rows: Sequence[Sequence[str]],
+    header: Sequence[str] = (),
+    shades: Optional[Sequence[Sequence[float]]] = None,
+) -> "Figure":
+    """Draw texts in rows and columns.
+
+    rows (Sequence[Sequence[str]]): The texts.
+    header (Sequence[str]): The names of the columns, if they have any.
+    shades (Optional[Sequence[Sequence[float]]]): How strong the ground of each is, from 0 to 1; NaN for hatching.
+    RETURNS (Figure): The figure.
+    RAISES (ImportError): If matplotlib is not installed.
+    """
+    lines = [[plain(text) for text in row] for row in [*([header] if header else []), *rows]]
+    widths = [0.085 * max(map(len, column)) + 0.25 for column in zip(*lines)]
+    edges = np.cumsum([0.0, *widths])
+    figure = new_figure(edges[-1] + 0.1, 0.26 * len(lines) + 0.1, layout=None)
+    from matplotlib import colormaps
+    from matplotlib.patches import Rectangle
+
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(-0.05, edges[-1] + 0.05)
+    axes.set_ylim(len(lines) + 0.05, -0.05)
+    axes.axis("off")
+    blues = colormaps["Blues"]
+    for y, line in enumerate(lines):
+        is_header = bool(header) and y == 0
+        for x, text in enumerate(line):
+            shade = 0.0 if shades is None or is_header else shades[y - bool(header)][x]
+            if shades is not None and not is_header:
+                # Half of the scale, so that black remains legible.
+                color, hatch = ("none", "////") if np.isnan(shade) else (blues(shade / 2), None)
+                corner = (edges[x], y)
+                axes.add_patch(
+                    Rectangle(corner, widths[x], 1, facecolor=color, hatch=hatch, edgecolor="0.75", linewidth=0.5)
+                )
+            weight = "bold" if is_header else "normal"
+            axes.text(edges[x] + 0.1, y + 0.5, text, va="center", fontsize=9, weight=weight, family="DejaVu Sans")
+    return figure
+
+
+def plain(text: str) -> str:
+    """A text for a label: a $ would begin a formula."""
+    return text.replace("$", r"\$").replace("\n", "⏎")
+
+
+def as_bytes(figure: "Figure", suffix: str) -> bytes:
+    """A figure as the content of a file.
+
+    suffix (str): Of the file: .svg, .png or .pdf.
+    """
+    from matplotlib import rc_context
+
+    file = io.BytesIO()
+    # Letters stay letters, and the same figure gives the same file.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "spacy-fodl"}):
+        figure.savefig(file, format=suffix[1:], dpi=150, metadata={"Date": None} if suffix == ".svg" else None)
+    return file.getvalue()
+
+
+def png_of_svg(svg: str) -> bytes:
+    """
+    svg (str): A drawing.
+    RETURNS (bytes): The same as PNG, twice as large.
+    RAISES (ImportError): If resvg_py is not installed.
+    """
+    try:
+        from resvg_py import svg_to_bytes
+    except ImportError as e:
+        raise ImportError(Errors.F505) from e
+    return bytes(svg_to_bytes(svg_string=svg, zoom=2, background="#ffffff", sans_serif_family="DejaVu Sans"))
+
+
+def new_figure(width: float, height: float, layout: Optional[Literal["constrained"]] = "constrained") -> "Figure":
     """An empty figure of a size in inches, apart from pyplot, which would look for a screen."""
     try:
         from matplotlib.figure import Figure
     except ImportError as e:
         raise ImportError(Errors.F505) from e
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout=layout)

@@ -12,7 +12,10 @@ from torch import Tensor, nn
 from ..errors import Errors
 from ..layers import torch_modules
 from ..modules.rnn import CELLS, RNNEncoder, RNNPooling
+from ..modules.seq2seq import Seq2Seq
+from ..modules.skipthought import SkipThought
 
+END = "(end)"
 Direction = Literal["forward", "backward"]
 
 
@@ -40,7 +43,7 @@ def has_encoder(model: Model) -> bool:
 
 def is_recurrent(node: Model) -> bool:
     # A layer without weights has no module yet, but bears its name.
-    return node.name in (f"torch({RNNEncoder.__name__})", f"torch({RNNPooling.__name__})")
+    return node.name in [f"torch({module.__name__})" for module in (RNNEncoder, RNNPooling, Seq2Seq, SkipThought)]
 
 
 def read_vectors(model: Model, doc: Doc) -> Tuple[RNNEncoder, Tensor, List[str]]:
@@ -69,7 +72,9 @@ def read_vectors(model: Model, doc: Doc) -> Tuple[RNNEncoder, Tensor, List[str]]
     finally:
         hook.remove()
     texts = [token.text for token in doc]
-    return encoder, seen[0], [texts[i] for i in read_tokens(model, encoder, len(doc))]
+    read = [texts[i] for i in read_tokens(model, encoder, len(doc))]
+    # A translator reads the end of its source too.
+    return encoder, seen[0], [*read, *[END] * (len(seen[0]) - len(read))]
 
 
 def read_tokens(model: Model, encoder: RNNEncoder, n: int) -> List[int]:

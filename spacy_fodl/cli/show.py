@@ -15,13 +15,13 @@ from wasabi import msg, table
 from ..analysis.derivation import BOTTOM, Derivation
 from ..analysis.sentences import sentence_similarities
 from ..errors import Errors
+from ..explain.parser import parser_derivations
 from ..pipeline.parser import FodlParser
 from ..pipeline.seq2seq import FodlSeq2Seq
 from ..pipeline.skipthought import FodlSkipThought
 from ..pipeline.tagger import FodlTagger
 from ..pipeline.textcat import RecurrentCategorizer
 from ..pipeline.trees import TreeSymbols
-from .explain import parser_derivations
 
 Row = List[str]
 SCORES = ["score", "value"]

@@ -53,8 +53,8 @@ class NGramEncoder(nn.Module):
         table = torch.cat([tokens, self.padding])
         windows = self.window_rows(lengths, len(tokens))
         if torch.is_grad_enabled():
-            return self._layers(F.embedding(windows, table), dropout)
-        return torch.cat([self._layers(F.embedding(rows, table), dropout) for rows in windows.split(PREDICT_TOKENS)])
+            return self.of_windows(F.embedding(windows, table), dropout)
+        return torch.cat([self.of_windows(F.embedding(rows, table), dropout) for rows in windows.split(PREDICT_TOKENS)])
 
     def window_rows(self, lengths: Tensor, total: int) -> Tensor:
         """Which rows of the token table, followed by the two padding vectors, stand in the window of each token.
@@ -69,7 +69,12 @@ class NGramEncoder(nn.Module):
         last = (ends - 1).repeat_interleave(lengths, output_size=total)[:, None]
         return torch.where(rows < first, total, torch.where(rows > last, total + 1, rows))
 
-    def _layers(self, windows: Tensor, dropout: float) -> Tensor:
+    def of_windows(self, windows: Tensor, dropout: float = 0.0) -> Tensor:
+        """
+        windows (Tensor): The vectors in each window. *Shape:* (tokens, before + 1 + after, n_in)
+        dropout (float): As in forward.
+        RETURNS (Tensor): *Shape:* (tokens, hidden[-1])
+        """
         X = windows.flatten(1)
         for layer in self.hidden:
             X = F.dropout(self.activation(layer(X)), dropout, self.training)

@@ -452,10 +452,17 @@ class FodlParser(StructuredPipe):
     def _batch(self, examples: List[Example]) -> Batch:
         docs = [example.predicted for example in examples]
         words = words_of(docs)
-        return Batch(docs, words, self._gold(examples, words))
+        return Batch(docs, words, self.gold_trees(examples, words))
 
-    def _gold(self, examples: List[Example], words: Words) -> Gold:
-        """The gold trees over the words of all examples."""
+    def gold_trees(self, examples: List[Example], words: Words) -> Gold:
+        """The gold trees over the words of all examples, as they are learned: crossing arcs lifted, and with a head for
+        every word.
+
+        examples (List[Example]): The examples.
+        words (Words): The words of their predicted documents.
+        RETURNS (Gold): Heads and labels, and which of them are gold.
+        RAISES (ValueError): If heads form a cycle, or a label is unknown.
+        """
         parts = [aligned_parse(example, self.name) for example in examples]
         offsets = np.cumsum([0, *[len(part.heads) for part in parts]])
         place = np.full(offsets[-1] + 1, -1)

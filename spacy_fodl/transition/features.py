@@ -38,6 +38,12 @@ class FeatureSet:
         self.n_tokens = 2 * (1 + len(children)) + n_stack - 2 + n_buffer
         self.n_labels = 2 * len(children) if labels else 0
         self.moves = self._moves()
+        # "s0" is the top of the stack, "b0" the front of the buffer, "s1.lc1" the leftmost child of the second word.
+        self.token_names = [
+            f"s{i}" if column == TOKEN else f"s{i}.{names[column]}"
+            for i, columns in enumerate(self.stack_columns)
+            for column in range(self.n_columns)[columns]
+        ] + [f"b{i}" for i in range(n_buffer)]
 
     def _moves(self) -> Tensor:
         """For each kind of action, where each column of the new node and the new arc (dependent, head) come from: the

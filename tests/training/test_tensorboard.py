@@ -36,7 +36,7 @@ def events(tmp_path_factory):
     train(init_nlp(config), stdout=printed, stderr=io.StringIO())
     reader = accumulator.EventAccumulator(str(folder / "logs"), size_guidance={accumulator.HISTOGRAMS: 0})
     reader.Reload()
-    return reader, printed.getvalue()
+    return reader, printed.getvalue(), folder / "logs"
 
 
 def scalars(events, tag):
@@ -76,6 +76,25 @@ def test_inspected_sentences(events):
     assert "&lt;" in text
     assert "<" not in text
     assert "&#124;" in text
+
+
+def test_pictures_of_inspected_sentences(events):
+    names = [name for name in events[0].Tags()["images"] if name.startswith("inspect/1/")]
+    assert set(names) == {"inspect/1/fodl_tagger-tags", "inspect/1/fodl_tagger-windows"}
+    pictures = events[0].Images("inspect/1/fodl_tagger-tags")
+    assert [event.step for event in pictures] == [0, 10, 20, 30]
+    # What is learned is seen.
+    assert pictures[0].encoded_image_string != pictures[-1].encoded_image_string
+
+
+def test_vectors_for_the_projector(events):
+    for name in ("fodl_tagger", "morphologizer"):
+        (vectors,) = events[2].glob(f"*/{name}/tensors.tsv")
+        (words,) = events[2].glob(f"*/{name}/metadata.tsv")
+        lines = words.read_text(encoding="utf8").splitlines()
+        assert "ham" in lines
+        assert len(vectors.read_text(encoding="utf8").splitlines()) == len(lines) == len(set(lines))
+    assert (events[2] / "projector_config.pbtxt").exists()
 
 
 def test_the_console_shows_what_spacys_logger_shows(events):

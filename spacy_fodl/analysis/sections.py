@@ -1,0 +1,233 @@
+"""The parts of a page: what there is to see, as plain data. Each shows itself in a notebook, and can be saved as a
+picture."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Union
+
+import numpy as np
+
+from ..errors import Errors
+from . import plots
+from .derivation import BOTTOM, Derivation
+
+PICTURES = (".svg", ".png", ".pdf")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page."""
+
+    title: str
+    caption: str
+    """What there is to see, in a sentence or two."""
+
+    @property
+    def slug(self) -> str:
+        """The title as the name of a file."""
+        return re.sub(r"\W+", "-", self.title.lower()).strip("-")
+
+    def save(self, path: Union[str, Path]) -> Path:
+        """Write the section as a picture on white ground.
+
+        path (Union[str, Path]): The file, named .svg, .png or .pdf. Its folder is made if need be.
+        RETURNS (Path): The file.
+        RAISES (ValueError): If it is named otherwise, or for a drawing .pdf.
+        RAISES (ImportError): If the extra `viz` is not installed.
+        """
+        path = Path(path)
+        if path.suffix not in PICTURES:
+            raise ValueError(Errors.F512.format(path=path, known=", ".join(PICTURES)))
+        data = self.picture(path.suffix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    def picture(self, suffix: str) -> bytes:
+        """The section as the content of a file.
+
+        suffix (str): Of the file, as in save.
+        """
+        return plots.as_bytes(self.figure(), suffix)
+
+    def figure(self) -> "plots.Figure":
+        """The section as a figure of matplotlib's."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        from .page import Page, View
+
+        return Page([View(self.title, "", sections=[self])])._repr_html_()
+
+
+@dataclass(frozen=True)
+class Choices(Section):
+    """For each of some things the likeliest of several choices."""
+
+    things: List[str]
+    choices: List[List[Dict[str, Any]]]
+    """For each thing dicts of a "name", a "value" from 0 to 1, and a "note" in other words, the likeliest first."""
+    kind: str = "choices"
+
+    def figure(self) -> "plots.Figure":
+        texts = [
+            "   ".join(f"{choice['name']} {choice['value']:.2f}".strip() for choice in choices)
+            for choices in self.choices
+        ]
+        return plots.plot_bars(self.things, [choices[0]["value"] for choices in self.choices], texts)
+
+
+@dataclass(frozen=True)
+class Drawing(Section):
+    """A picture as SVG, whose text is escaped already and has the colour of what is around it (currentColor)."""
+
+    svg: str
+    kind: str = "drawing"
+
+    def picture(self, suffix: str) -> bytes:
+        svg = self.svg.replace("currentColor", "#000000")
+        # displaCy gives the size, and no ground.
+        end = svg.index(">", svg.index("<svg")) + 1
+        svg = f'{svg[:end]}<rect width="100%" height="100%" fill="#ffffff"/>{svg[end:]}'
+        if suffix == ".svg":
+            return svg.encode("utf8")
+        if suffix != ".png":
+            raise ValueError(Errors.F513.format(title=self.title, suffix=suffix))
+        return plots.png_of_svg(svg)
+
+
+@dataclass(frozen=True)
+class Matrix(Section):
+    """Numbers as a grid of shades, with words on both axes."""
+
+    rows: List[str]
+    columns: List[str]
+    values: List[List[float]]
+    """From -1 (the full shade of another colour) to 1 (the full shade)."""
+    kind: str = "matrix"
+
+    def figure(self) -> "plots.Figure":
+        return plots.plot_matrix(self.rows, self.columns, np.array(self.values))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A word on a ground of some shade."""
+
+    text: str
+    shade: float = 0.0
+    """From 0 to 1."""
+    is_empty: bool = False
+    """Whether it is filled by nothing."""
+
+
+@dataclass(frozen=True)
+class Cells(Section):
+    """Words in rows and columns."""
+
+    columns: List[str]
+    """Their titles; none if empty."""
+    rows: List[List[Cell]]
+    kind: str = "cells"
+
+    def figure(self) -> "plots.Figure":
+        texts = [[cell.text for cell in row] for row in self.rows]
+        shades = [[np.nan if cell.is_empty else cell.shade for cell in row] for row in self.rows]
+        return plots.plot_table(texts, header=self.columns, shades=shades)
+
+
+@dataclass(frozen=True)
+class Texts(Section):
+    """Some texts, each with a number."""
+
+    texts: List[str]
+    numbers: List[str]
+    kind: str = "texts"
+
+    def figure(self) -> "plots.Figure":
+        return plots.plot_table([list(pair) for pair in zip(self.texts, self.numbers)])
+
+
+@dataclass(frozen=True)
+class Player(Section):
+    """A derivation, to be gone through step by step."""
+
+    words: List[str]
+    steps: List[Dict[str, Any]]
+    """Dicts of "stack" and "buffer", lists of words' numbers (-1 for the artificial root); "arcs", lists of [head,
+    dependent, label] made so far; "actions", lists of [name, probability], the one that was taken first; and
+    "features", a list of [place, word's number]."""
+    kind: str = "player"
+
+    def figure(self) -> "plots.Figure":
+        rows = []
+        for i, step in enumerate(self.steps):
+            stack = " ".join("ROOT" if word == BOTTOM else self.words[word] for word in step["stack"])
+            buffer = [self.words[word] for word in step["buffer"]]
+            action, probability = step["actions"][0] if step["actions"] else ("", None)
+            shown = "" if probability is None else f"{probability:.2f}"
+            rows.append([str(i), stack, " ".join(buffer[:4]) + (" …" if len(buffer) > 4 else ""), action, shown])
+        return plots.plot_table(rows, header=["", "stack", "buffer", "action", "probability"])
+
+
+def player(
+    title: str,
+    caption: str,
+    tokens: Sequence[str],
+    derivation: Derivation,
+    most_actions: int = 4,
+) -> Player:
+    """The best derivation as a section.
+
+    title, caption (str): As in Section.
+    tokens (Sequence[str]): The tokens of the document.
+    derivation (Derivation): What derivations() returned for one of its sentences.
+    most_actions (int): How many actions are shown of each step.
+    RETURNS (Player): The section. Words are numbered within the sentence.
+    """
+    number = {token: i for i, token in enumerate(derivation.tokens)}
+    number[BOTTOM] = BOTTOM
+
+    def arcs_of(arcs: Sequence[Any]) -> List[List[Any]]:
+        return [[number[arc.head], number[arc.dependent], arc.label] for arc in arcs]
+
+    steps: List[Dict[str, Any]] = [
+        {
+            "stack": [number[token] for token in step.stack],
+            "buffer": [number[token] for token in step.buffer],
+            "arcs": arcs_of(step.arcs),
+            "actions": [
+                [str(action), round(action.probability, 4)]
+                for action in [step.action, *step.alternatives][:most_actions]
+            ],
+            "features": [[name, number[token]] for name, token in step.features if token in number],
+        }
+        for step in derivation.best
+    ]
+    last = {"stack": [BOTTOM], "buffer": [], "arcs": arcs_of(derivation.arcs), "actions": [], "features": []}
+    return Player(title, caption, [tokens[i] for i in derivation.tokens], [*steps, last])
+
+
+def matrix(title: str, caption: str, rows: Sequence[str], columns: Sequence[str], values: np.ndarray) -> Matrix:
+    """Numbers from -1 to 1 as a section.
+
+    values (np.ndarray): *Shape:* (rows, columns)
+    """
+    return Matrix(title, caption, list(rows), list(columns), np.round(values.astype(float), 3).tolist())
+
+
+def padding(title: str, caption: str, texts: Sequence[Sequence[str]]) -> Optional[Cells]:
+    """Texts side by side as one batch, the longest first, as a section; None for fewer than two.
+
+    title (str): As in Section.
+    caption (str): As in Section. What it says of {share} is the percentage of the places that hold no word.
+    texts (Sequence[Sequence[str]]): The words of each text.
+    """
+    if len(texts) < 2:
+        return None
+    rows = sorted(texts, key=len, reverse=True)
+    longest = len(rows[0])
+    filled = [[*map(Cell, row), *[Cell("", is_empty=True)] * (longest - len(row))] for row in rows]
+    share = 100 * (1 - sum(map(len, rows)) / max(1, longest * len(rows)))
+    return Cells(title, caption.format(share=f"{share:.0f}"), [], filled)
