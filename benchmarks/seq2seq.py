@@ -1,6 +1,7 @@
 """Translating Multi30k from English to French: BLEU of the four kinds of attention in equal time, by the length of the
 source; speed of training beside bare torch, and of decoding."""
 
+import os
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, cast
 
@@ -32,6 +33,10 @@ BEAM = 5
 # Upper bounds of the numbers of source tokens that are scored apart.
 LENGTHS = [9, 12, 16, 1000]
 ROUNDS = 7
+JOEY = "joeynmt"
+JOEY_DESCRIPTION = "JoeyNMT's recurrent network of the same size, trained as long"
+# About what configs/translate.cfg takes, in seconds of processor time.
+JOEY_SECONDS = 4000
 
 Settings = Dict[str, Any]
 
@@ -59,7 +64,10 @@ SYSTEMS: Dict[str, System] = {
 
 def run(options: Options) -> None:
     folder = WORK / ("quick" if options.quick else "") / "multi30k"
-    wanted = chosen(options, [*SYSTEMS, "bridge"])
+    wanted = chosen(options, [*SYSTEMS, JOEY, "bridge"])
+    if not options.systems and "JOEYNMT_PYTHON" not in os.environ:
+        wanted.remove(JOEY)
+        print("JoeyNMT is left out: JOEYNMT_PYTHON doesn't say where it is. See benchmarks/joey.py.", flush=True)
     paths = multi30k(options.data, folder, limit=200 if options.quick else None)
     splits = {f"{split}_path": str(path) for split, path in paths.items()}
     jobs: Dict[str, List[Dict[str, Any]]] = {}
@@ -73,6 +81,22 @@ def run(options: Options) -> None:
     for system, runs in run_jobs(jobs, options.at_once):
         packages = ["sacrebleu", "sentencepiece"]
         print(write_result(TASK, system, SYSTEMS[system].description, sums, runs, options, packages), flush=True)
+    if JOEY in wanted:
+        translate = ours("translate.cfg")["components"]["fodl_seq2seq"]
+        job = {
+            "module": f"{__package__}.joey",
+            "function": "train_joey",
+            "paths": {split: str(path) for split, path in paths.items()},
+            "budget": 60 if options.quick else JOEY_SECONDS,
+            "every": 1 if options.quick else 500,
+            "beam": BEAM,
+            "vocabulary": translate["target"]["size"],
+            "width": translate["model"]["width"],
+        }
+        runs = [
+            run_job({**job, "seed": seed, "folder": str(folder.parent / "joey" / str(seed))}) for seed in options.seeds
+        ]
+        print(write_result(TASK, JOEY, JOEY_DESCRIPTION, sums, runs, options, ["sacrebleu"]), flush=True)
     if "bridge" in wanted:
         rounds = 2 if options.quick else ROUNDS
         job = {"module": __name__, "function": "compare_bridge", "train_path": splits["train_path"], "rounds": rounds}

@@ -3,6 +3,7 @@
 import re
 import shutil
 import xml.etree.ElementTree as ET
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from spacy_fodl.analysis.sections import padding
 from spacy_fodl.cli import fodl_cli
 from spacy_fodl.explain import explain
 from spacy_fodl.explain.pipelines import MOST_TOKENS
+from spacy_fodl.layers import torch_modules
 from spacy_fodl.pipeline.targets import END
 from spacy_fodl.transition.linearize import delinearize
 
@@ -170,6 +172,63 @@ def test_looking_changes_nothing(nlp):
     assert nlp.to_bytes() == weights
 
 
+def test_looking_slows_nothing(nlp):
+    """As many calls of each layer in a prediction afterwards as before, and no hook left in any module."""
+
+    def calls():
+        counts = Counter()
+        handles = [
+            module.register_forward_hook(lambda module, *_: counts.update([id(module)]))
+            for _, pipe in nlp.pipeline
+            for node in pipe.model.walk()
+            for part in torch_modules(node)
+            for module in part.modules()
+        ]
+        nlp("I like ham")
+        for handle in handles:
+            handle.remove()
+        return counts
+
+    before = calls()
+    assert before
+    explain(nlp, "I like green eggs .")
+    assert calls() == before
+    modules = [part for _, pipe in nlp.pipeline for node in pipe.model.walk() for part in torch_modules(node)]
+    assert not any(one._forward_pre_hooks or one._forward_hooks for part in modules for one in part.modules())
+
+
+def test_colours_can_be_told_from_their_ground(nlp):
+    """The contrast of the Web Content Accessibility Guidelines 2.1, 1.4.3 and 1.4.11: 4.5 for text, 3 for marks."""
+
+    def luminance(color):
+        parts = [value / 255 for value in color]
+        red, green, blue = (v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    def contrast(*colors):
+        darker, lighter = sorted(map(luminance, colors))
+        return (lighter + 0.05) / (darker + 0.05)
+
+    def as_numbers(value):
+        if "," in value:
+            return [int(part) for part in value.split(",")]
+        digits = value[1:] if len(value) == 7 else "".join(2 * digit for digit in value[1:])
+        return [int(digits[i : i + 2], 16) for i in (0, 2, 4)]
+
+    gold = Doc(nlp.vocab, words=["I", "like", "ham"], heads=[1, 1, 1], deps=["nsubj", "ROOT", "obj"])
+    text = explain(nlp, "I like ham", gold).to_html()
+    themes = [dict(re.findall(r"--(\w+): ([^;]+);", block)) for block in re.findall(r":root \{[^}]+\}", text)]
+    assert len(themes) == 2
+    of_svg = set(re.findall(r'(?:stroke|fill)="(#\w{6})"', text))
+    assert len(of_svg) >= 3
+    for theme in themes:
+        paper = as_numbers(theme["paper"])
+        for name in ("ink", "faint", "other"):
+            assert contrast(as_numbers(theme[name]), paper) >= 4.5, name
+        for color in [*map(as_numbers, of_svg), as_numbers(theme["mark"]), as_numbers(theme["against"])]:
+            assert contrast(color, paper) >= 3, color
+
+
 def test_a_page_needs_nothing_else_and_escapes_all_text(nlp):
     evil = "<script>alert(1)</script> </script><b onclick='x'>&amp; \u2028 \"quoted\""
     page = explain(nlp, evil)
@@ -207,12 +266,15 @@ def test_the_command(nlp, tmp_path):
     DocBin(docs=[gold]).to_disk(tmp_path / "gold.spacy")
     assert call(tmp_path / "model", text, "--gold", tmp_path / "gold.spacy", "-o", page).exit_code == 0
     assert "annotated tree" in page.read_text(encoding="utf8")
+    assert call(tmp_path / "model", text, "--beam-width", 1, "-o", page).exit_code == 0
+    assert "the beam over time" not in page.read_text(encoding="utf8")
     spacy.blank("en").to_disk(tmp_path / "blank")
     for arguments, error in (
         ([tmp_path / "model", text, "-o", tmp_path / "report.txt"], "F511"),
         ([tmp_path / "blank", text, "-o", page], "F301"),
         ([tmp_path / "model", "-o", page], "F517"),
         ([tmp_path / "model", text, "-o", page, "--format", "gif"], "F509"),
+        ([tmp_path / "model", text, "-o", page, "--beam-width", 0], "beam_width"),
         ([tmp_path / "model", "You like ham", "-o", page, "--gold", tmp_path / "gold.spacy"], "F516"),
     ):
         done = call(*arguments)

@@ -12,6 +12,8 @@ from wasabi import msg
 from ..analysis.page import Page
 from ..errors import Errors
 from ..explain import explain
+from ..pipeline.parser import FodlParser
+from ..pipeline.seq2seq import FodlSeq2Seq
 
 
 def explain_cli(
@@ -21,6 +23,9 @@ def explain_cli(
     output: Path = typer.Option(Path("report.html"), "--output", "-o", help="The page, a file named .html"),
     figures: Optional[Path] = typer.Option(None, "--figures", "-f", help="Folder for each part as a picture"),
     suffix: str = typer.Option("svg", "--format", help="Of the pictures: svg or png"),
+    beam_width: Optional[int] = typer.Option(
+        None, help="Hypotheses that a parser or translator keeps, as in its config"
+    ),
     gold: Optional[Path] = typer.Option(
         None, help="File .spacy with the text and its tree, to see where the beam of a parser loses it"
     ),
@@ -36,6 +41,10 @@ def explain_cli(
         page = Page([])
         for model, text in zip(models_and_texts[::2], models_and_texts[1::2]):
             nlp = spacy.load(model)
+            if beam_width is not None:
+                for _, pipe in nlp.pipeline:
+                    if isinstance(pipe, (FodlParser, FodlSeq2Seq)):
+                        pipe.beam_width = beam_width
             (view,) = explain(nlp, text, annotated(nlp, gold, text) if gold else None).views
             if not view.sections and not view.notes:
                 raise ValueError(Errors.F301.format(model=model, pipes=", ".join(nlp.pipe_names) or "none"))

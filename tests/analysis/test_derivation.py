@@ -119,3 +119,27 @@ def test_bad_input(nlp):
     pipe = spacy.blank("en").add_pipe("fodl_parser")
     with pytest.raises(ValueError, match="F001"):
         derivations(pipe.model, nlp.make_doc("a"), [])
+
+
+def test_the_places_that_are_looked_at(nlp):
+    doc = Doc(nlp.vocab, words=SENTENCES[3][0].split())
+    (derivation,) = found(nlp, doc)
+    for step in derivation.best:
+        places = dict(step.features)
+        stack = [token for token in step.stack if token != BOTTOM]
+        assert [places[f"s{i}"] for i in range(3) if f"s{i}" in places] == stack[::-1][:3]
+        assert [places[f"b{i}"] for i in range(2) if f"b{i}" in places] == step.buffer[:2]
+        for i, word in enumerate(stack[::-1][:2]):
+            children = sorted(arc.dependent for arc in step.arcs if arc.head == word)
+            left, right = [c for c in children if c < word], [c for c in children if c > word]
+            assert places.get(f"s{i}.lc1") == (left[0] if left else None)
+            assert places.get(f"s{i}.rc1") == (right[-1] if right else None)
+
+
+def test_a_derivation_is_found_in_the_beam(nlp):
+    doc = Doc(nlp.vocab, words=SENTENCES[3][0].split())
+    (derivation,) = found(nlp, doc)
+    actions = [(step.action.name, step.action.label) for step in derivation.best]
+    assert derivation.places_of(actions) == derivation.best_places
+    assert derivation.places_of([*actions[:3], ("LEFT-ARC", "no such label")]) == derivation.best_places[:3]
+    assert derivation.places_of([("ROOT", "")]) == []
