@@ -115,11 +115,12 @@ def plot_bars(names: Sequence[str], values: Sequence[float], texts: Sequence[str
     return figure
 
 
-def plot_matrix(rows: Sequence[str], columns: Sequence[str], values: np.ndarray) -> "Figure":
+def plot_matrix(rows: Sequence[str], columns: Sequence[str], values: np.ndarray, low: float = 0.0) -> "Figure":
     """Draw numbers from -1 to 1 as shades.
 
     rows, columns (Sequence[str]): Their names.
     values (np.ndarray): *Shape:* (rows, columns)
+    low (float): What has no shade, where no value is below 0.
     RETURNS (Figure): The figure.
     RAISES (ImportError): If matplotlib is not installed.
     """
@@ -127,7 +128,7 @@ def plot_matrix(rows: Sequence[str], columns: Sequence[str], values: np.ndarray)
     figure = new_figure(0.3 * len(columns) + 0.09 * width + 1.4, 0.25 * len(rows) + 1.3)
     axes = figure.subplots()
     is_signed = bool((values < 0).any())
-    cmap, least = ("PuOr", -1) if is_signed else ("Blues", 0)
+    cmap, least = ("PuOr", -1.0) if is_signed else ("Blues", low)
     image = axes.imshow(values, aspect="auto", interpolation="nearest", cmap=cmap, vmin=least, vmax=1)
     axes.set_xticks(range(len(columns)), [plain(name) for name in columns], rotation=60, ha="right", fontsize="small")
     axes.set_yticks(range(len(rows)), [plain(name) for name in rows], fontsize="small")
@@ -214,4 +215,9 @@ def new_figure(width: float, height: float, layout: Optional[Literal["constraine
         from matplotlib.figure import Figure
     except ImportError as e:
         raise ImportError(Errors.F505) from e
-    return Figure(figsize=(width, height), layout=layout)
+    figure = Figure(figsize=(width, height), layout=layout)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        # Room for letters of another font, where a viewer of SVG lacks this one.
+        engine.set(w_pad=0.12)  # type: ignore[call-arg]
+    return figure

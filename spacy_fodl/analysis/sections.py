@@ -105,10 +105,12 @@ class Matrix(Section):
     columns: List[str]
     values: List[List[float]]
     """From -1 (the full shade of another colour) to 1 (the full shade)."""
+    low: float = 0.0
+    """What has no shade. If it isn't 0, no value is below it."""
     kind: str = "matrix"
 
     def figure(self) -> "plots.Figure":
-        return plots.plot_matrix(self.rows, self.columns, np.array(self.values))
+        return plots.plot_matrix(self.rows, self.columns, np.array(self.values), self.low)
 
 
 @dataclass(frozen=True)
@@ -209,12 +211,15 @@ def player(
     return Player(title, caption, [tokens[i] for i in derivation.tokens], [*steps, last])
 
 
-def matrix(title: str, caption: str, rows: Sequence[str], columns: Sequence[str], values: np.ndarray) -> Matrix:
+def matrix(
+    title: str, caption: str, rows: Sequence[str], columns: Sequence[str], values: np.ndarray, low: float = 0.0
+) -> Matrix:
     """Numbers from -1 to 1 as a section.
 
     values (np.ndarray): *Shape:* (rows, columns)
+    low (float): As in Matrix.
     """
-    return Matrix(title, caption, list(rows), list(columns), np.round(values.astype(float), 3).tolist())
+    return Matrix(title, caption, list(rows), list(columns), np.round(values.astype(float), 3).tolist(), low)
 
 
 def padding(title: str, caption: str, texts: Sequence[Sequence[str]]) -> Optional[Cells]:

@@ -48,6 +48,7 @@ def explain_cli(
             (view,) = explain(nlp, text, annotated(nlp, gold, text) if gold else None).views
             if not view.sections and not view.notes:
                 raise ValueError(Errors.F301.format(model=model, pipes=", ".join(nlp.pipe_names) or "none"))
+            view.title = f"A look into {model}"
             page.views.append(view)
         msg.good(f"Wrote {page.save(output)}")
         if figures:

@@ -1,5 +1,6 @@
 """Categories, and sentences that are alike."""
 
+import math
 from typing import Iterator, List
 
 from spacy.tokens import Doc
@@ -22,5 +23,8 @@ def similarities(name: str, doc: Doc) -> Iterator[Section]:
     names = [one if len(one) < 40 else f"{one[:38]}…" for one in (s.text.strip() for s in sentences)]
     numbers: List[str] = [f"{i + 1}" for i in range(len(names))]
     rows = [f"{number} {one}" for number, one in zip(numbers, names)]
-    caption = "How similar the sentences are: the cosine of their vectors. Below 0 the shade has another colour."
-    yield matrix(f"{name}: similar sentences", caption, rows, numbers, cosines)
+    # Where all are alike, as in a model of little training, only differences show anything.
+    low = min(0.9, max(0.0, math.floor(10 * float(cosines.min())) / 10))
+    without = f"At {low:.1f} there is no shade." if low else "Below 0 the shade has another colour."
+    caption = f"How similar the sentences are: the cosine of their vectors. {without}"
+    yield matrix(f"{name}: similar sentences", caption, rows, numbers, cosines, low)

@@ -22,10 +22,10 @@ from spacy_fodl.layers import torch_modules
 from spacy_fodl.pipeline.targets import END
 from spacy_fodl.transition.linearize import delinearize
 
-from .pipeline.test_parser import SENTENCES, gold_doc
-from .pipeline.test_seq2seq import trained as trained_translator
-from .pipeline.test_skipthought import trained as trained_vectors
-from .util import trained_tagger
+from ..pipeline.test_parser import SENTENCES, gold_doc
+from ..pipeline.test_seq2seq import trained as trained_translator
+from ..pipeline.test_skipthought import trained as trained_vectors
+from ..util import trained_tagger
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
