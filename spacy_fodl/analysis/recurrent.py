@@ -1,5 +1,6 @@
 """What the looks into recurrent networks share: finding the encoder in a model, and what one of its layers reads."""
 
+import contextlib
 import copy
 from typing import Any, List, Literal, Tuple, cast
 
@@ -16,6 +17,12 @@ from ..modules.seq2seq import Seq2Seq
 from ..modules.skipthought import SkipThought
 
 END = "(end)"
+
+
+class Read(Exception):
+    """The encoder has got what it reads."""
+
+
 Direction = Literal["forward", "backward"]
 
 
@@ -65,10 +72,13 @@ def read_vectors(model: Model, doc: Doc) -> Tuple[RNNEncoder, Tensor, List[str]]
 
     def keep(module: nn.Module, inputs: Tuple[Any, ...]) -> None:
         seen.append(inputs[0].detach())
+        # What comes after it, such as the search of a translator, may take long.
+        raise Read
 
     hook = encoder.register_forward_pre_hook(keep)
     try:
-        model.predict([doc])
+        with contextlib.suppress(Read):
+            model.predict([doc])
     finally:
         hook.remove()
     texts = [token.text for token in doc]

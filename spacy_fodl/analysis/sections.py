@@ -156,17 +156,20 @@ class Player(Section):
     """A derivation, to be gone through step by step."""
 
     words: List[str]
+    arcs: List[List[Any]]
+    """[head, dependent, label] of each arc, in the order in which they are made. Words are given by their numbers, the
+    artificial root as -1."""
     steps: List[Dict[str, Any]]
-    """Dicts of "stack" and "buffer", lists of words' numbers (-1 for the artificial root); "arcs", lists of [head,
-    dependent, label] made so far; "actions", lists of [name, probability], the one that was taken first; and
-    "features", a list of [place, word's number]."""
+    """Dicts of "stack", words' numbers; "buffer", the number of its first word, behind which are all that follow it;
+    "arcs", how many have been made; "actions", lists of [name, probability], the one that was taken first; and
+    "features", lists of [place, word's number]."""
     kind: str = "player"
 
     def figure(self) -> "plots.Figure":
         rows = []
         for i, step in enumerate(self.steps):
             stack = " ".join("ROOT" if word == BOTTOM else self.words[word] for word in step["stack"])
-            buffer = [self.words[word] for word in step["buffer"]]
+            buffer = self.words[step["buffer"] :]
             action, probability = step["actions"][0] if step["actions"] else ("", None)
             shown = "" if probability is None else f"{probability:.2f}"
             rows.append([str(i), stack, " ".join(buffer[:4]) + (" …" if len(buffer) > 4 else ""), action, shown])
@@ -190,15 +193,13 @@ def player(
     """
     number = {token: i for i, token in enumerate(derivation.tokens)}
     number[BOTTOM] = BOTTOM
-
-    def arcs_of(arcs: Sequence[Any]) -> List[List[Any]]:
-        return [[number[arc.head], number[arc.dependent], arc.label] for arc in arcs]
-
+    words = [tokens[i] for i in derivation.tokens]
+    arcs: List[List[Any]] = [[number[arc.head], number[arc.dependent], arc.label] for arc in derivation.arcs]
     steps: List[Dict[str, Any]] = [
         {
             "stack": [number[token] for token in step.stack],
-            "buffer": [number[token] for token in step.buffer],
-            "arcs": arcs_of(step.arcs),
+            "buffer": len(number) - 1 - len(step.buffer),
+            "arcs": len(step.arcs),
             "actions": [
                 [str(action), round(action.probability, 4)]
                 for action in [step.action, *step.alternatives][:most_actions]
@@ -207,8 +208,8 @@ def player(
         }
         for step in derivation.best
     ]
-    last = {"stack": [BOTTOM], "buffer": [], "arcs": arcs_of(derivation.arcs), "actions": [], "features": []}
-    return Player(title, caption, [tokens[i] for i in derivation.tokens], [*steps, last])
+    last = {"stack": [BOTTOM], "buffer": len(words), "arcs": len(arcs), "actions": [], "features": []}
+    return Player(title, caption, words, arcs, [*steps, last])
 
 
 def matrix(

@@ -18,6 +18,8 @@ from ..transition.oracle import gold_actions
 
 ARROWS = "Each arrow goes from a head to its dependent."
 OPTIONS = {"distance": 95, "collapse_punct": False, "color": "currentColor", "bg": "none"}
+# Of more sentences, or stretches that were parsed by themselves, the first ones are shown step by step.
+MOST_STRETCHES = 3
 # Less probable trees are not shown.
 LEAST_SHARE = 0.01
 
@@ -33,7 +35,7 @@ def sections(name: str, pipe: FodlParser, before: Doc, doc: Doc, gold: Optional[
     found = parser_derivations(pipe, before)
     annotated = annotated_actions(pipe, before, gold, found) if gold is not None else [None] * len(found)
     tokens = [token.text for token in before]
-    for i, (derivation, actions) in enumerate(zip(found, annotated)):
+    for i, (derivation, actions) in enumerate(zip(found[:MOST_STRETCHES], annotated)):
         which = f" (sentence {i + 1})" if len(found) > 1 else ""
         caption = (
             "The stack, its top on the right; the words that are still to come; the arcs so far; and what was done "
@@ -106,7 +108,7 @@ def trees(title: str, doc: Doc) -> Iterator[Drawing]:
 def other_trees(name: str, doc: Doc) -> Iterator[Drawing]:
     """Of each stretch that was parsed the trees that are next to the best one."""
     stretches = doc._.fodl_parses
-    for i, stretch in enumerate(stretches):
+    for i, stretch in enumerate(stretches[:MOST_STRETCHES]):
         which = f" (sentence {i + 1})" if len(stretches) > 1 else ""
         first, last = stretch["start"], stretch["end"]
         best = stretch["trees"][0]

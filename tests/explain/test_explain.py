@@ -75,10 +75,12 @@ def test_every_component_has_its_sections(nlp):
     assert [cell.is_empty for cell in windows.rows[0]] == [True, True, False, False, False]
     player = named(page, "fodl_parser: step by step")
     assert player.words == [token.text for token in doc]
-    arcs = {(head, dependent) for head, dependent, _ in player.steps[-1]["arcs"]}
+    arcs = {(head, dependent) for head, dependent, _ in player.arcs}
     assert arcs == {(-1 if token.head == token else token.head.i, token.i) for token in doc}
     assert len(player.steps) == 2 * len(doc) + 1
     assert player.steps[0]["features"] == [["b0", 0], ["b1", 1]]
+    assert [player.steps[i]["arcs"] for i in (0, -1)] == [0, len(doc)]
+    assert [player.steps[i]["buffer"] for i in (0, 1, -1)] == [0, 1, len(doc)]
     cats = named(page, "fodl_textcat: categories")
     assert cats.things == sorted(doc.cats, key=doc.cats.get, reverse=True)
     gates = named(page, "fodl_textcat: gates of layer 1, forward")
@@ -340,13 +342,14 @@ def open_page(request, browser, tmp_path):
 @pytest.mark.browser
 def test_the_player_goes_to_the_final_tree_and_back(nlp, open_page):
     page = explain(nlp, "I like green <eggs> .")
-    steps = named(page, "fodl_parser: step by step").steps
+    player = named(page, "fodl_parser: step by step")
+    steps = player.steps
     tab = open_page(page)
     for i, step in enumerate(steps):
         assert tab.locator(".where").text_content() == f"{i} of {len(steps) - 1}"
         assert tab.locator(".stack .word").count() == len(step["stack"])
-        assert tab.locator(".buffer .word").count() == len(step["buffer"])
-        assert tab.locator(".arcs g").count() == len(step["arcs"])
+        assert tab.locator(".buffer .word").count() == len(player.words) - step["buffer"]
+        assert tab.locator(".arcs g").count() == step["arcs"]
         tab.click("button.on")
     assert tab.locator(".actions").text_content() == "The tree is complete."
     assert tab.locator(".stack").text_content() == "stackROOT"
