@@ -103,7 +103,7 @@ def textcat_bridge() -> str:
 def seq2seq_accuracy() -> str:
     results = load("seq2seq")
     rows = []
-    for system in ("fodl", "dot", "static", "none", "book"):
+    for system in ("fodl", "dot", "static", "none", "book", "joeynmt"):
         if system in results:
             mean = results[system]["mean"]
             minutes = f"{mean['train_cpu_seconds'] / 60:.0f}"

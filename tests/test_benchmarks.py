@@ -4,12 +4,15 @@ import gzip
 import io
 import json
 import os
+import sys
 import tarfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import spacy
 import torch
 from spacy.lang.en import English
 from spacy.tokens import DocBin
@@ -23,6 +26,7 @@ from benchmarks import (
     data,
     harness,
     imdb,
+    joey,
     linearized,
     memory,
     parser,
@@ -34,7 +38,7 @@ from benchmarks import (
     training,
 )
 from benchmarks.__main__ import app
-from spacy_fodl.models.extensions import TARGET
+from spacy_fodl.models.extensions import TARGET, add_target_extension
 
 SENTENCES = [("I like ham", "PRP VBP NN"), ("Eat green eggs", "VB JJ NNS"), ("I walk to town", "PRP VBP TO NN")] * 20
 
@@ -357,6 +361,39 @@ def test_udpipe_on_the_same_treebank(options, corpora, tmp_path, monkeypatch):
     parser.run(replace(options, systems=["udpipe_gold"]))
     (run,) = json.loads((tmp_path / "work" / "quick" / "parser" / "udpipe_gold.json").read_text())["runs"]
     assert 0 < run["test_las_acc"] <= run["test_uas_acc"] <= 1
+
+
+def test_joeynmt_is_asked_for_where_it_is_missing(monkeypatch):
+    monkeypatch.setenv("JOEYNMT_PYTHON", sys.executable)
+    monkeypatch.setattr(joey.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=1))
+    with pytest.raises(SystemExit, match="JOEYNMT_PYTHON"):
+        joey.interpreter()
+
+
+def test_what_joeynmt_is_given(tmp_path):
+    add_target_extension()
+    nlp = spacy.blank("en")
+    docs = [nlp.make_doc(text) for text in ("I like green eggs.", "You eat ham.")]
+    for doc, target in zip(docs, ("J'aime les œufs verts.", "Tu manges du jambon.")):
+        doc._.fodl_target = target
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "train.spacy")
+    assert joey.write_texts(str(tmp_path / "train.spacy"), tmp_path / "train") == [doc._.fodl_target for doc in docs]
+    assert (tmp_path / "train.en").read_text(encoding="utf8") == "I like green eggs.\nYou eat ham.\n"
+    settings = joey.config(tmp_path, 0, 500, 16)
+    joey.learn_subwords(tmp_path, "fr", 40, settings)
+    words = (tmp_path / "words.fr").read_text(encoding="utf8").splitlines()
+    assert words[:4] == ["<unk>", "<pad>", "<s>", "</s>"]
+    assert len(set(words)) == len(words) > 10
+    assert settings["data"]["trg"]["voc_file"] == str(tmp_path / "words.fr")
+
+
+def test_a_command_runs_for_its_processor_time(tmp_path):
+    loop = "while True: pass"
+    assert 1 <= joey.run_for([sys.executable, "-c", loop], 1, tmp_path / "log") < 30
+    joey.run_for([sys.executable, "-c", "print('done')"], 100, tmp_path / "log")
+    assert (tmp_path / "log").read_text() == "done\n"
+    with pytest.raises(SystemExit, match="no such thing"):
+        joey.run_for([sys.executable, "-c", "raise ValueError('no such thing')"], 100, tmp_path / "log")
 
 
 @pytest.mark.slow
