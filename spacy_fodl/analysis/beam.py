@@ -1,8 +1,8 @@
 """A beam over time as a picture."""
 
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
-from .derivation import Derivation
+from .derivation import BOTTOM, Arc, Derivation, Hypothesis
 from .page import ENVIRONMENT
 from .sections import Drawing
 
@@ -12,60 +12,76 @@ STEP, RANK, MARGIN = 26, 22, 24
 
 
 def beam_drawing(
-    title: str,
-    caption: str,
-    tokens: Sequence[str],
-    derivation: Derivation,
-    gold: Optional[Sequence[Tuple[str, str]]] = None,
+    title: str, tokens: Sequence[str], derivation: Derivation, gold: Optional[Sequence[Arc]] = None
 ) -> Drawing:
     """Draw the hypotheses of all steps, a column a step, the best one on top, each joined to the one that it goes on
     from. Those that nothing goes on from were pruned.
 
-    title, caption (str): As in Section.
+    title (str): As in Section.
     tokens (Sequence[str]): The tokens of the document.
     derivation (Derivation): What derivations() returned for one of its sentences.
-    gold (Optional[Sequence[Tuple[str, str]]]): Names and labels of the actions of the gold tree, to be marked as long
-        as the beam holds them.
-    RETURNS (Drawing): The section.
+    gold (Optional[Sequence[Arc]]): The annotated tree, without crossing arcs: hypotheses that can still become it are
+        marked.
+    RETURNS (Drawing): The section, with a caption.
     """
-    beams = derivation.beams[:MOST_STEPS]
-    best = derivation.best_places[:MOST_STEPS]
-    gold_places = derivation.places_of(gold)[:MOST_STEPS] if gold else []
+    n_steps = min(len(derivation.beams), MOST_STEPS)
+    beams, best = derivation.beams[:n_steps], derivation.best_places
+    right = derivation.on_the_way_to(gold) if gold else [[]] * len(derivation.beams)
     nodes: List[Dict[str, Any]] = [{"x": MARGIN, "y": MARGIN, "kept": True, "best": True, "gold": bool(gold)}]
     lines: List[Dict[str, Any]] = []
     for step, beam in enumerate(beams):
-        # Of the last step all are what the beam ends with.
-        going_on = {one.came_from for one in beams[step + 1]} if step + 1 < len(beams) else set(range(len(beam)))
+        is_last = step + 1 == len(derivation.beams)
+        going_on = {one.came_from for one in derivation.beams[step + 1]} if not is_last else set(range(len(beam)))
         for place, one in enumerate(beam):
             is_best = best[step] == place
-            is_gold = step < len(gold_places) and gold_places[step] == place
             x, y = MARGIN + STEP * (step + 1), MARGIN + RANK * place
-            top = tokens[one.stack[-1]] if one.stack and one.stack[-1] >= 0 else "ROOT"
+            top = "ROOT" if one.stack[-1] == BOTTOM else tokens[one.stack[-1]]
             told = f"step {step + 1}, place {place + 1}: {one.action} with {top} on top, {one.action.probability:.2f}"
-            nodes.append({"x": x, "y": y, "kept": place in going_on, "best": is_best, "gold": is_gold, "told": told})
+            nodes.append(
+                {
+                    "x": x,
+                    "y": y,
+                    "kept": place in going_on,
+                    "best": is_best,
+                    "gold": place in right[step],
+                    "told": told,
+                    "at": f"{step},{place}",
+                }
+            )
             lines.append({"x": x, "y": y, "x0": x - STEP, "y0": MARGIN + RANK * one.came_from, "best": is_best})
-    widest = max(map(len, beams))
     names: List[Dict[str, Any]] = [
         {"x": MARGIN + STEP * (step + 1), "text": f"{beam[place].action}{shifted(tokens, beam[place])}"}
         for step, (beam, place) in enumerate(zip(beams, best))
     ]
-    lost = None
-    if gold and len(gold_places) < len(beams):
-        lost = MARGIN + STEP * (len(gold_places) + 1)
-    bottom = MARGIN + RANK * widest + (16 if lost else 0)
+    lost = next((step for step in range(n_steps) if gold and not right[step]), None)
+    bottom = MARGIN + RANK * max(map(len, beams)) + (0 if lost is None else 16)
     svg = ENVIRONMENT.get_template("beam.svg").render(
         nodes=nodes,
         lines=sorted(lines, key=lambda line: line["best"]),
         names=names,
-        lost=lost,
+        lost=None if lost is None else MARGIN + STEP * (lost + 1),
         bottom=bottom,
-        width=MARGIN * 2 + STEP * (len(beams) + 1),
+        width=MARGIN * 2 + STEP * (n_steps + 1),
         height=bottom + 8 + 6 * max(len(name["text"]) for name in names),
         title=title,
     )
-    return Drawing(title, caption, svg)
+    caption = (
+        "Each column is a step, each circle a hypothesis, the best on top, joined to the one that it goes on from. "
+        "Hollow circles were pruned. The blue line is the derivation of the best tree, whose actions stand below."
+    )
+    told = f"The best derivation: {', '.join(name['text'] for name in names)}."
+    if n_steps < len(derivation.beams):
+        caption += f" Of {len(derivation.beams)} steps the first {n_steps} are drawn."
+    if gold:
+        caption += " Circles with an orange ring can still become the annotated tree."
+        if lost is None:
+            caption += " The beam never loses it."
+        else:
+            caption += " The cross is where the beam loses it."
+            told += f" The beam loses the annotated tree at step {lost + 1}."
+    return Drawing(title, caption, svg, told)
 
 
-def shifted(tokens: Sequence[str], hypothesis: Any) -> str:
-    """The word that a SHIFT moves."""
+def shifted(tokens: Sequence[str], hypothesis: Hypothesis) -> str:
+    """The word that a SHIFT moves, for behind its name."""
     return f" {tokens[hypothesis.buffer[0]]}" if hypothesis.action.name == "SHIFT" else ""

@@ -1,6 +1,6 @@
 """What a sequence-to-sequence model thinks at each step of what it writes."""
 
-from typing import List, Sequence
+from typing import Callable, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -9,31 +9,49 @@ from thinc.api import Model, xp2torch
 
 from ..errors import Errors
 from ..layers import torch_modules
-from ..modules.seq2seq import EOS, Seq2Seq
+from ..modules.seq2seq import EOS, Constraint, Seq2Seq
+from .listening import check_passed
 
 
 @torch.no_grad()
-def decoder_steps(model: Model, doc: Doc, symbols: Sequence[int]) -> np.ndarray:
+def decoder_steps(
+    model: Model, doc: Doc, symbols: Sequence[int], constraint: Optional[Callable[[torch.Tensor], Constraint]] = None
+) -> np.ndarray:
     """The distributions of the symbols of an output, each given the ones before it: first EOS is fed to the decoder,
     then what was written.
 
     model (Model): A spacy_fodl.Seq2Seq.v1 with weights: nlp.get_pipe("fodl_seq2seq").model.
     doc (Doc): The source. Behind a listener it must have passed the component that is listened to.
     symbols (Sequence[int]): The numbers of the symbols, without EOS.
-    RETURNS (np.ndarray): The last row is what comes after the last symbol. What a constraint forbids is not left out.
-        *Shape:* (symbols + 1, size of the vocabulary)
-    RAISES (ValueError): If the model is of another kind or has no weights, or the document is empty.
+    constraint (Optional[Callable[[Tensor], Constraint]]): What may be written, as the target of the component says:
+        nlp.get_pipe("fodl_seq2seq").target.constraint([doc]).
+    RETURNS (np.ndarray): The last row is what comes after the last symbol. What the constraint forbids has 0, the
+        others what the network gives them. *Shape:* (symbols + 1, size of the vocabulary)
+    RAISES (ValueError): If the model is of another kind or has no weights, or the document is empty or has not passed
+        the component that is listened to.
     """
     network = find_seq2seq(model)
     if not len(doc):
         raise ValueError(Errors.F504)
+    check_passed(model, doc)
     (vectors,) = model.get_ref("tok2vec").predict([doc])
     device = network.end_of_source.device
     tokens = xp2torch(vectors, device=device)
     source, state = network.encode(tokens, torch.tensor([len(tokens)], device=device))
     inputs: List[int] = [EOS, *symbols]
     features, _, _ = network.decode(torch.tensor([inputs], device=device), source, state)
-    found: np.ndarray = torch.softmax(network.output(features[0]), dim=1).cpu().numpy()
+    probs = torch.softmax(network.output(features[0]), dim=1)
+    if constraint is not None:
+        first = torch.zeros(1, dtype=torch.long, device=device)
+        rules = constraint(first)
+        # A row a source is what it begins with.
+        rules.take(first)
+        allowed = [rules.allowed()]
+        for symbol in symbols:
+            rules.write(torch.tensor([symbol], device=device))
+            allowed.append(rules.allowed())
+        probs = probs * torch.cat(allowed)
+    found: np.ndarray = probs.cpu().numpy()
     return found
 
 

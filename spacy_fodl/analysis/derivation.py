@@ -1,8 +1,9 @@
 """How a transition parser came to its tree: configuration by configuration, with the actions that it could have taken,
 and with the hypotheses of a beam beside each other."""
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Iterator, List, Sequence, Tuple, cast
+from typing import Any, Dict, Iterator, List, Sequence, Tuple, cast
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from ..transition.actions import LEFT, RIGHT, ROOT, ROOT_HEAD, SHIFT, column
 from ..transition.features import BELOW, FEATURE_SETS, TOKEN, FeatureSet
 from ..transition.search import NEVER, Step, log_probabilities, search
 from ..transition.state import Sentences
+from .listening import check_passed
 
 NAMES = {SHIFT: "SHIFT", ROOT: "ROOT", LEFT: "LEFT-ARC", RIGHT: "RIGHT-ARC"}
 # In place of a token, for the artificial root at the bottom of the stack.
@@ -69,6 +71,38 @@ class Hypothesis:
     score: float
     """What the scores of the actions add up to, this one included."""
 
+    def can_become(self, heads: Dict[int, Tuple[int, str]]) -> bool:
+        """Whether the action leads on to certain trees.
+
+        heads (Dict[int, Tuple[int, str]]): The head of each token and the label of its arc.
+        """
+        arcs = [*self.arcs, *new_arc(self.stack, self.action)]
+        if any(heads[arc.dependent] != (arc.head, arc.label) for arc in arcs):
+            return False
+        n_missing = Counter(head for head, _ in heads.values())
+        n_missing.subtract(arc.head for arc in arcs)
+        gone = {arc.dependent for arc in arcs}
+        if any(n_missing[token] for token in gone):
+            return False
+        buffer = self.buffer[1:] if self.action.name == NAMES[SHIFT] else self.buffer
+        stack = [*self.stack, *self.buffer[: len(self.buffer) - len(buffer)]]
+        stack = [token for token in stack if token not in gone]
+        # What can be attached at all can be attached at once, since a word waits for nothing but its dependents.
+        for token in [*buffer, None]:
+            while len(stack) > 1:
+                below, top = stack[-2:]
+                if below != BOTTOM and heads[below][0] == top and not n_missing[below]:
+                    del stack[-2]
+                elif heads[top][0] == (ROOT_HEAD if below == BOTTOM else below) and not n_missing[top]:
+                    del stack[-1]
+                    top = below
+                else:
+                    break
+                n_missing[top if top != BOTTOM else ROOT_HEAD] -= 1
+            if token is not None:
+                stack.append(token)
+        return len(stack) == 1
+
 
 @dataclass(frozen=True)
 class Derivation:
@@ -94,24 +128,15 @@ class Derivation:
         """The derivation of the best tree, step by step."""
         return [beam[place] for beam, place in zip(self.beams, self.best_places)]
 
-    def places_of(self, actions: Sequence[Tuple[str, str]]) -> List[int]:
-        """Where a derivation is in the beam, step by step, as long as it is there.
+    def on_the_way_to(self, arcs: Sequence[Arc]) -> List[List[int]]:
+        """Which hypotheses can still become certain trees, whatever the order of their actions.
 
-        actions (Sequence[Tuple[str, str]]): Its actions, as names and labels.
-        RETURNS (List[int]): Its place among the hypotheses of each step. Where the beam lost it the list ends.
+        arcs (Sequence[Arc]): The arcs of trees over all tokens that do not cross.
+        RETURNS (List[List[int]]): For each step the places of these hypotheses. Where there are none the beam has lost
+            the trees.
         """
-        places: List[int] = []
-        for beam, action in zip(self.beams, actions):
-            before = places[-1] if places else 0
-            here = [
-                i
-                for i, one in enumerate(beam)
-                if one.came_from == before and (one.action.name, one.action.label) == action
-            ]
-            if not here:
-                break
-            places += here
-        return places
+        heads = {arc.dependent: (arc.head, arc.label) for arc in arcs}
+        return [[place for place, one in enumerate(beam) if one.can_become(heads)] for beam in self.beams]
 
     @property
     def arcs(self) -> List[Arc]:
@@ -138,12 +163,14 @@ def derivations(
     normalization (str): "local" or "global", as the component has it.
     n_alternatives (int): How many other actions are told.
     RETURNS (List[Derivation]): One a sentence, as far as their starts are known, in the order of the text.
-    RAISES (ValueError): If the model is no transition parser or has no weights, or the document has no words.
+    RAISES (ValueError): If the model is no transition parser or has no weights, or the document has no words or has not
+        passed the component that is listened to.
     """
     scorer, features = find_scorer(model)
     words = words_of([doc])
     if not len(words.tokens):
         raise ValueError(Errors.F504)
+    check_passed(model, doc)
     (vectors,) = model.get_ref("tok2vec").predict([doc])
     device = scorer.bias.device
     tokens = xp2torch(vectors, device=device)[torch.from_numpy(words.tokens).to(device)]
@@ -190,6 +217,10 @@ def beams_of(
 
     steps (List[Step]): What happened to all sentences.
     nodes (List[List[int]]): The columns of each node of a stack.
+    sentences (Sentences): What was parsed.
+    sentence (int): Which of them.
+    width (int): Hypotheses a sentence.
+    labels, features, n_alternatives: As in derivations.
     places (np.ndarray): The token of each word that was parsed. *Shape:* (words,)
     """
     end = int(sentences.first[sentence] + sentences.sizes[sentence])
@@ -246,6 +277,31 @@ def looked_at(nodes: List[List[int]], top: int, features: FeatureSet) -> Iterato
     for columns in features.stack_columns:
         yield from ((name, word) for word, name in zip(nodes[top][columns], names))
         top = nodes[top][BELOW]
+
+
+def step_rows(tokens: Sequence[str], derivation: Derivation, most: int = 4) -> List[List[str]]:
+    """The derivation of the best tree as rows of texts.
+
+    tokens (Sequence[str]): The tokens of the document.
+    derivation (Derivation): What derivations() returned.
+    most (int): How many words of the stack, its upper ones, and of the buffer are written out.
+    RETURNS (List[List[str]]): For each step the stack, the buffer, the action, its probability and the next best one.
+    """
+    rows = []
+    for step in derivation.best:
+        stack = ["ROOT" if i == BOTTOM else tokens[i] for i in step.stack]
+        buffer = [tokens[i] for i in step.buffer]
+        rivals = [f"{one} {one.probability:.2f}" for one in step.alternatives[:1]]
+        rows.append(
+            [
+                f"{'… ' if len(stack) > most else ''}{' '.join(stack[-most:])}",
+                f"{' '.join(buffer[:most])}{' …' if len(buffer) > most else ''}",
+                str(step.action),
+                f"{step.action.probability:.2f}",
+                *(rivals or [""]),
+            ]
+        )
+    return rows
 
 
 def new_arc(stack: List[int], action: Action) -> List[Arc]:

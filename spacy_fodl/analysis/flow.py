@@ -13,8 +13,6 @@ from .sections import Drawing
 
 WIDTH, HEIGHT = 420, 220
 LEFT, TOP = 60, 14
-# As many below the largest value as a page shows.
-DECADES = 12
 
 
 @dataclass(frozen=True)
@@ -29,9 +27,10 @@ class FlowDrawing(Drawing):
 
 
 def flow_drawing(title: str, caption: str, flow: GradientFlow) -> FlowDrawing:
-    """
+    """Draw norms over lags.
+
     title, caption (str): As in Section.
-    flow (GradientFlow): What gradient_flow returned.
+    flow (GradientFlow): What gradient_flow returned, of two lags or more.
     RETURNS (FlowDrawing): The section.
     """
     named = [("gradient", flow.norms, "#2f7cc0", "none"), ("its bound", flow.bound, "#d9730d", "7 4")]
@@ -40,12 +39,12 @@ def flow_drawing(title: str, caption: str, flow: GradientFlow) -> FlowDrawing:
     positive = np.concatenate([values[values > 0] for _, values, *_ in shown] or [np.ones(1)])
     # A network of zeros has nothing that a logarithm could show.
     top = math.ceil(np.log10(positive.max(initial=1e-300)))
-    bottom = max(math.floor(np.log10(positive.min(initial=1.0))), top - DECADES)
+    bottom = max(math.floor(np.log10(positive.min(initial=1.0))), top - plots.DECADES)
     bottom = min(bottom, top - 1)
     step = WIDTH / max(1, len(flow.norms) - 1)
 
     def height(value: float) -> float:
-        return round(TOP + HEIGHT * min(1.0, (top - math.log10(value)) / (top - bottom)), 1)
+        return round(TOP + HEIGHT * (top - math.log10(value)) / (top - bottom), 1)
 
     lines = [
         {
@@ -54,7 +53,9 @@ def flow_drawing(title: str, caption: str, flow: GradientFlow) -> FlowDrawing:
             "dashes": dashes,
             "key": TOP + 10 + 22 * i,
             "points": " ".join(
-                f"{LEFT + step * lag:.1f},{height(value)}" for lag, value in enumerate(values.tolist()) if value > 0
+                f"{LEFT + step * lag:.1f},{height(value)}"
+                for lag, value in enumerate(values.tolist())
+                if value >= 10.0**bottom
             ),
         }
         for i, (name, values, color, dashes) in enumerate(shown)
@@ -74,4 +75,6 @@ def flow_drawing(title: str, caption: str, flow: GradientFlow) -> FlowDrawing:
         lags=lags,
         lines=lines,
     )
-    return FlowDrawing(title, caption, svg, flows={flow.cell: flow})
+    last = len(flow.norms) - 1
+    told = f"The gradient falls from {flow.norms[0]:.1e} at lag 0 to {flow.norms[last]:.1e} at lag {last}."
+    return FlowDrawing(title, caption, svg, told, flows={flow.cell: flow})

@@ -35,7 +35,9 @@ class LSTMGates:
     hidden: np.ndarray
 
 
-def lstm_gates(model: Model, doc: Doc, *, layer: int = 0, direction: Direction = "forward") -> LSTMGates:
+def lstm_gates(
+    model: Model, doc: Doc, *, layer: int = 0, direction: Direction = "forward", encoder: int = 0
+) -> LSTMGates:
     """Recompute the gates of an LSTM over a document from its weights.
 
     model (Model): A model over documents that holds a recurrent encoder: nlp.get_pipe("fodl_textcat").model, for
@@ -43,12 +45,13 @@ def lstm_gates(model: Model, doc: Doc, *, layer: int = 0, direction: Direction =
     doc (Doc): The document.
     layer (int): Which layer of the encoder, from 0.
     direction (str): "forward" or "backward".
+    encoder (int): Which encoder, from 0, if the model holds several: first comes that of the tok2vec.
     RETURNS (LSTMGates): The gates, the cell and the hidden state at each token.
     RAISES (ValueError): If the model has no recurrent encoder, another cell than an LSTM, no such layer, or no weights
         yet; or if the document is empty.
     """
-    encoder, vectors, tokens = read_vectors(model, doc)
-    cell, inputs = layer_inputs(encoder, vectors, layer, direction)
+    network, vectors, tokens = read_vectors(model, doc, encoder)
+    cell, inputs = layer_inputs(network, vectors, layer, direction)
     if not isinstance(cell, nn.LSTM):
         raise ValueError(Errors.F502.format(cell=cell_name(cell)))
     step = 1 if direction == "forward" else -1

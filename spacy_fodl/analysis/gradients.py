@@ -38,7 +38,13 @@ class GradientFlow:
 
 
 def gradient_flow(
-    model: Model, doc: Doc, *, lags: int = 50, layer: int = 0, direction: Direction = "forward"
+    model: Model,
+    doc: Doc,
+    *,
+    lags: int = 50,
+    layer: int = 0,
+    direction: Direction = "forward",
+    encoder: int = 0,
 ) -> GradientFlow:
     """How strongly the last state of a recurrent layer depends on each token before.
 
@@ -48,12 +54,13 @@ def gradient_flow(
     lags (int): How far to look back; a shorter document ends it.
     layer (int): Which layer of the encoder, from 0. Its inputs are the states of the layer below.
     direction (str): "forward" or "backward"; the last token is the one that is read last.
+    encoder (int): Which encoder, from 0, if the model holds several: first comes that of the tok2vec.
     RETURNS (GradientFlow): The norm for each lag, and the bound.
     RAISES (ValueError): If the model has no recurrent encoder, no such layer, or no weights yet; or if the document is
         empty.
     """
-    encoder, vectors, _ = read_vectors(model, doc)
-    return rnn_gradient_flow(encoder, vectors, lags=lags, layer=layer, direction=direction)
+    network, vectors, _ = read_vectors(model, doc, encoder)
+    return rnn_gradient_flow(network, vectors, lags=lags, layer=layer, direction=direction)
 
 
 def rnn_gradient_flow(

@@ -23,11 +23,13 @@ class View:
     text: str
     notes: List[str] = field(default_factory=list)
     sections: List[Section] = field(default_factory=list)
+    direction: str = "ltr"
+    """Of the script: "ltr" or "rtl"."""
 
     def to_dict(self) -> Dict[str, Any]:
         # What the template reads of a section besides its fields.
         sections = [{**asdict(section), "slug": section.slug} for section in self.sections]
-        return {"title": self.title, "text": self.text, "notes": self.notes, "sections": sections}
+        return {**vars(self), "sections": sections}
 
 
 @dataclass
@@ -46,10 +48,14 @@ class Page:
         """Those of all views."""
         return [note for view in self.views for note in view.notes]
 
+    @property
+    def title(self) -> str:
+        return self.views[0].title if len(self.views) == 1 else "A look inside"
+
     def to_html(self) -> str:
         """The page as one HTML file. All text in it is escaped."""
         views = [view.to_dict() for view in self.views]
-        return ENVIRONMENT.get_template("page.html").render(views=views, n_sections=len(self.sections))
+        return ENVIRONMENT.get_template("page.html").render(views=views, title=self.title)
 
     def save(self, path: Union[str, Path]) -> Path:
         """Write the page.
@@ -81,10 +87,11 @@ class Page:
         return files
 
     def _repr_html_(self) -> str:
-        return in_frame(self.to_html(), self.views[0].title)
+        return in_frame(self.to_html(), self.title)
 
 
 def in_frame(source: str, title: str) -> str:
-    """A page within a page: a frame keeps styles and keys of both apart."""
+    """A page within a page: a frame keeps styles and keys of both apart, and gives it no rights of the outer one."""
     source, title = (html.escape(text, quote=True) for text in (source, title))
-    return f'<iframe srcdoc="{source}" style="width: 100%; height: 40em; border: 0" title="{title}"></iframe>'
+    style = "width: 100%; height: 40em; border: 0"
+    return f'<iframe sandbox="allow-scripts" srcdoc="{source}" style="{style}" title="{title}"></iframe>'

@@ -1,6 +1,7 @@
 """Drawings of what the analysis found. Nothing here opens a window or needs a screen."""
 
 import io
+import re
 from typing import TYPE_CHECKING, Dict, Literal, Optional, Sequence
 
 import numpy as np
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 TITLES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 # Beyond so many decades below the largest value a picture shows nothing more.
 DECADES = 30
+# What XML can't hold (section 2.2 of XML 1.0).
+UNPRINTABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Letters of a label, and rows of a table: a picture of any text has a size that can be looked at.
+LONGEST, MOST_ROWS = 400, 150
 
 
 def plot_gradient_flow(flows: Dict[str, GradientFlow]) -> "Figure":
@@ -149,6 +154,9 @@ def plot_table(
     RETURNS (Figure): The figure.
     RAISES (ImportError): If matplotlib is not installed.
     """
+    if len(rows) > MOST_ROWS:
+        rows = [*rows[:MOST_ROWS], ["…", *[""] * (len(rows[0]) - 1)]]
+        shades = None if shades is None else [*shades[:MOST_ROWS], [0.0] * len(rows[0])]
     lines = [[plain(text) for text in row] for row in [*([header] if header else []), *rows]]
     widths = [0.085 * max(map(len, column)) + 0.25 for column in zip(*lines)]
     edges = np.cumsum([0.0, *widths])
@@ -178,8 +186,9 @@ def plot_table(
 
 
 def plain(text: str) -> str:
-    """A text for a label: a $ would begin a formula."""
-    return text.replace("$", r"\$").replace("\n", "⏎")
+    """A text for a label: a $ would begin a formula, and control characters are no XML."""
+    text = text.replace("$", r"\$").replace("\n", "⏎")
+    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
 
 
 def as_bytes(figure: "Figure", suffix: str) -> bytes:

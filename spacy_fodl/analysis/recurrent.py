@@ -5,7 +5,6 @@ import copy
 from typing import Any, List, Literal, Tuple, cast
 
 import torch
-from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy.tokens import Doc
 from thinc.api import Model
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from ..layers import torch_modules
 from ..modules.rnn import CELLS, RNNEncoder, RNNPooling
 from ..modules.seq2seq import Seq2Seq
 from ..modules.skipthought import SkipThought
+from .listening import check_passed
 
 END = "(end)"
 
@@ -26,21 +26,26 @@ class Read(Exception):
 Direction = Literal["forward", "backward"]
 
 
-def find_encoder(model: Model) -> RNNEncoder:
-    """The first recurrent encoder in a model.
+def find_encoders(model: Model) -> List[RNNEncoder]:
+    """The recurrent encoders that read documents in a model: one in its tok2vec, for example, and one above that.
 
     model (Model): A Thinc model, such as that of a component.
-    RETURNS (RNNEncoder): The encoder.
-    RAISES (ValueError): If there is none, or it has no weights yet.
+    RETURNS (List[RNNEncoder]): At least one.
+    RAISES (ValueError): If there is none, or one has no weights yet.
     """
+    found = []
     for node in model.walk():
-        for module in torch_modules(node):
-            for part in module.modules():
-                if isinstance(part, RNNEncoder):
-                    return part
         if is_recurrent(node):
-            raise ValueError(Errors.F001.format(name=node.name))
-    raise ValueError(Errors.F501.format(model=model.name))
+            encoders = [
+                part for module in torch_modules(node) for part in module.modules() if isinstance(part, RNNEncoder)
+            ]
+            if not encoders:
+                raise ValueError(Errors.F001.format(name=node.name))
+            # Behind the first come decoders.
+            found.append(encoders[0])
+    if not found:
+        raise ValueError(Errors.F501.format(model=model.name))
+    return found
 
 
 def has_encoder(model: Model) -> bool:
@@ -53,21 +58,21 @@ def is_recurrent(node: Model) -> bool:
     return node.name in [f"torch({module.__name__})" for module in (RNNEncoder, RNNPooling, Seq2Seq, SkipThought)]
 
 
-def read_vectors(model: Model, doc: Doc) -> Tuple[RNNEncoder, Tensor, List[str]]:
+def read_vectors(model: Model, doc: Doc, which: int = 0) -> Tuple[RNNEncoder, Tensor, List[str]]:
     """What the encoder of a model gets to read of a document.
 
     model (Model): A model over documents that holds a recurrent encoder. Behind a listener the document must have
         passed the component that is listened to.
     doc (Doc): The document.
+    which (int): Which encoder, if there are several, as find_encoders has them.
     RETURNS (Tuple[RNNEncoder, Tensor, List[str]]): The encoder; the vectors, *shape* (tokens, width); and the texts of
         these tokens, fewer than in the document where the model truncates.
     RAISES (ValueError): If the model holds no encoder, has no weights, or reads nothing of the document.
     """
-    encoder = find_encoder(model)
+    encoder = find_encoders(model)[which]
     if not len(doc):
         raise ValueError(Errors.F504)
-    if any(isinstance(node, Tok2VecListener) for node in model.walk()) and not len(doc.tensor):
-        raise ValueError(Errors.F209.format(component=model.name))
+    check_passed(model, doc)
     seen: List[Tensor] = []
 
     def keep(module: nn.Module, inputs: Tuple[Any, ...]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import Errors
 from . import plots
-from .derivation import BOTTOM, Derivation
+from .derivation import BOTTOM, Derivation, step_rows
 
 PICTURES = (".svg", ".png", ".pdf")
 
@@ -83,11 +83,13 @@ class Drawing(Section):
     """A picture as SVG, whose text is escaped already and has the colour of what is around it (currentColor)."""
 
     svg: str
+    told: str = ""
+    """What there is to see, for those who don't see it."""
     kind: str = "drawing"
 
     def picture(self, suffix: str) -> bytes:
-        svg = self.svg.replace("currentColor", "#000000")
-        # displaCy gives the size, and no ground.
+        svg = plots.UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", self.svg)
+        # The page gives the ground, and a picture has to bring its own.
         end = svg.index(">", svg.index("<svg")) + 1
         svg = f'{svg[:end]}<rect width="100%" height="100%" fill="#ffffff"/>{svg[end:]}'
         if suffix == ".svg":
@@ -163,17 +165,12 @@ class Player(Section):
     """Dicts of "stack", words' numbers; "buffer", the number of its first word, behind which are all that follow it;
     "arcs", how many have been made; "actions", lists of [name, probability], the one that was taken first; and
     "features", lists of [place, word's number]."""
+    rows: List[List[str]]
+    """The same as texts, as step_rows gives them."""
     kind: str = "player"
 
     def figure(self) -> "plots.Figure":
-        rows = []
-        for i, step in enumerate(self.steps):
-            stack = " ".join("ROOT" if word == BOTTOM else self.words[word] for word in step["stack"])
-            buffer = self.words[step["buffer"] :]
-            action, probability = step["actions"][0] if step["actions"] else ("", None)
-            shown = "" if probability is None else f"{probability:.2f}"
-            rows.append([str(i), stack, " ".join(buffer[:4]) + (" …" if len(buffer) > 4 else ""), action, shown])
-        return plots.plot_table(rows, header=["", "stack", "buffer", "action", "probability"])
+        return plots.plot_table(self.rows, header=["stack", "buffer", "action", "probability", "next best"])
 
 
 def player(
@@ -209,7 +206,7 @@ def player(
         for step in derivation.best
     ]
     last = {"stack": [BOTTOM], "buffer": len(words), "arcs": len(arcs), "actions": [], "features": []}
-    return Player(title, caption, words, arcs, [*steps, last])
+    return Player(title, caption, words, arcs, [*steps, last], step_rows(tokens, derivation))
 
 
 def matrix(

@@ -1,7 +1,7 @@
 """What an n-gram tagger sees of a text: its windows, and how much each word in them counts."""
 
 from dataclasses import dataclass
-from typing import List
+from typing import List, Optional
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from thinc.api import Model, xp2torch
 from ..errors import Errors
 from ..layers import torch_modules
 from ..modules.ngram import NGramEncoder
+from .listening import check_passed
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,21 @@ class TagWindows:
 
 
 @torch.no_grad()
-def tag_windows(model: Model, doc: Doc) -> TagWindows:
+def tag_windows(model: Model, doc: Doc, class_tags: Optional[np.ndarray] = None) -> TagWindows:
     """Look into the windows of a tagger.
 
     model (Model): A spacy_fodl.NGramTagger.v1 with weights: nlp.get_pipe("fodl_tagger").model.
     doc (Doc): The document. Behind a listener it must have passed the component that is listened to.
+    class_tags (Optional[np.ndarray]): Where the model tells pairs of tag and part of speech, which class belongs to
+        which tag: nlp.get_pipe("fodl_tagger").class_tags(). *Shape:* (classes, tags), of 0 and 1
     RETURNS (TagWindows): The windows.
-    RAISES (ValueError): If the model is no n-gram tagger or has no weights, or the document is empty.
+    RAISES (ValueError): If the model is no n-gram tagger or has no weights, or the document is empty or has not passed
+        the component that is listened to.
     """
     encoder = find_ngram_encoder(model)
     if not len(doc):
         raise ValueError(Errors.F504)
+    check_passed(model, doc)
     (vectors,) = model.get_ref("tok2vec").predict([doc])
     device = encoder.padding.device
     tokens = xp2torch(vectors, device=device)
@@ -52,7 +57,10 @@ def tag_windows(model: Model, doc: Doc) -> TagWindows:
     output = model.get_ref("softmax")
     weights, bias = (xp2torch(output.get_param(name), device=device) for name in ("W", "b"))
     hidden = [encoder.of_windows(F.embedding(rows, table)) for rows in variants]
-    full, *without = (torch.softmax(one @ weights.T + bias, dim=1) for one in hidden)
+    probs = [torch.softmax(one @ weights.T + bias, dim=1) for one in hidden]
+    if class_tags is not None:
+        probs = [one @ torch.from_numpy(class_tags).to(device) for one in probs]
+    full, *without = probs
     best = full.argmax(1, keepdim=True)
     influence = [(full.gather(1, best) - one.gather(1, best))[:, 0] for one in without]
     return TagWindows(encoder.offsets.tolist(), full.cpu().numpy(), torch.stack(influence, dim=1).cpu().numpy())

@@ -42,10 +42,10 @@ def explain_cli(
         for model, text in zip(models_and_texts[::2], models_and_texts[1::2]):
             nlp = spacy.load(model)
             if beam_width is not None:
-                for _, pipe in nlp.pipeline:
-                    if isinstance(pipe, (FodlParser, FodlSeq2Seq)):
-                        pipe.beam_width = beam_width
-            (view,) = explain(nlp, text, annotated(nlp, gold, text) if gold else None).views
+                use_beam(nlp, beam_width)
+            has_parser = any(isinstance(pipe, FodlParser) for _, pipe in nlp.pipeline)
+            tree = annotated(nlp, gold, text) if gold and has_parser else None
+            (view,) = explain(nlp, text, tree).views
             if not view.sections and not view.notes:
                 raise ValueError(Errors.F301.format(model=model, pipes=", ".join(nlp.pipe_names) or "none"))
             view.title = f"A look into {model}"
@@ -55,6 +55,14 @@ def explain_cli(
             msg.good(f"Wrote {len(page.save_figures(figures, f'.{suffix}'))} pictures to {figures}")
     except (ImportError, OSError, ValueError) as e:
         msg.fail(str(e), exits=1)
+
+
+def use_beam(nlp: Language, beam_width: int) -> None:
+    """Have the parsers and translators of a pipeline keep so many hypotheses, and tell no more than these."""
+    for _, pipe in nlp.pipeline:
+        if isinstance(pipe, (FodlParser, FodlSeq2Seq)):
+            pipe.n_best = min(pipe.n_best, max(beam_width, pipe.fewest_best))
+            pipe.beam_width = beam_width
 
 
 def annotated(nlp: Language, path: Path, text: str) -> Doc:

@@ -12,7 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from wasabi import msg, table
 
-from ..analysis.derivation import BOTTOM, Derivation
+from ..analysis.derivation import Derivation, step_rows
 from ..analysis.sentences import sentence_similarities
 from ..errors import Errors
 from ..explain.parser import parser_derivations
@@ -80,8 +80,11 @@ def views(nlp: Language, doc: Doc, found: Dict[str, List[Derivation]]) -> Iterat
             yield "Each tag with its probability, and the next best tag with its own.", tag_rows(nlp, name, doc)
         elif isinstance(pipe, FodlParser):
             yield "Each token with its relation to its head.", parse_rows(doc)
+            tokens = [one_line(token.text) for token in doc]
+            header = ["stack", "buffer", "action", "probability", "next best"]
             for derivation in found.get(name, ()):
-                yield "Each step: what is on the stack and in the buffer, and what is done.", step_rows(doc, derivation)
+                rows = [header, *step_rows(tokens, derivation)]
+                yield "Each step: what is on the stack and in the buffer, and what is done.", rows
         elif isinstance(pipe, RecurrentCategorizer):
             scores = sorted(((doc.cats[label], label) for label in pipe.labels), reverse=True)
             rows = [[label, f"{score:.2f}"] for score, label in scores]
@@ -136,19 +139,6 @@ def derived(nlp: Language, text: str) -> Dict[str, List[Derivation]]:
             found[name] = parser_derivations(pipe, doc)
         doc = pipe(doc)
     return found
-
-
-def step_rows(doc: Doc, derivation: Derivation) -> List[Row]:
-    """A header and a row a step. Of the stack the upper words, of the buffer the first ones."""
-    rows = [["stack", "buffer", "action", "probability", "next best"]]
-    for step in derivation.best:
-        stack = ["ROOT" if i == BOTTOM else one_line(doc[i].text) for i in step.stack]
-        buffer = [one_line(doc[i].text) for i in step.buffer]
-        shown = [f"{'… ' if len(stack) > 4 else ''}{' '.join(stack[-4:])}"]
-        shown.append(f"{' '.join(buffer[:4])}{' …' if len(buffer) > 4 else ''}")
-        rival = "".join(f"{one} {one.probability:.2f}" for one in step.alternatives[:1])
-        rows.append([*shown, str(step.action), f"{step.action.probability:.2f}", rival])
-    return rows
 
 
 def similar_rows(doc: Doc) -> List[Row]:

@@ -5,18 +5,21 @@ from typing import Iterator, List
 
 from spacy.tokens import Doc
 
-from ..analysis.sections import Choices, Section, matrix
+from ..analysis.sections import Choices, Section, matrix, padding
 from ..analysis.sentences import sentence_similarities
 from ..pipeline.textcat import RecurrentCategorizer
 
 
 def categories(name: str, pipe: RecurrentCategorizer, doc: Doc) -> Section:
+    """The categories of a classified document, the most probable first."""
     labels = sorted(pipe.labels, key=lambda label: -doc.cats[label])
-    choices = [[{"name": "", "value": doc.cats[label], "note": label}] for label in labels]
+    choices = [[{"name": "", "value": doc.cats[label], "note": ""}] for label in labels]
     return Choices(f"{name}: categories", "How probable each category is.", labels, choices)
 
 
-def similarities(name: str, doc: Doc) -> Iterator[Section]:
+def thoughts(name: str, doc: Doc) -> Iterator[Section]:
+    """How similar the sentences of a document with sentence vectors are, and how they were read; nothing for a single
+    one."""
     sentences, cosines = sentence_similarities(doc)
     if len(sentences) < 2:
         return
@@ -28,3 +31,11 @@ def similarities(name: str, doc: Doc) -> Iterator[Section]:
     without = f"At {low:.1f} there is no shade." if low else "Below 0 the shade has another colour."
     caption = f"How similar the sentences are: the cosine of their vectors. {without}"
     yield matrix(f"{name}: similar sentences", caption, rows, numbers, cosines, low)
+    batch = padding(
+        f"{name}: the sentences as a batch",
+        "Sentences that are read at the same time, the longest first. {share} % of the places are padding (hatched), "
+        "which no state of the network sees.",
+        [[token.text for token in sent if not token.is_space] for sent in sentences],
+    )
+    if batch:
+        yield batch

@@ -1,20 +1,19 @@
 """The trees of a parser, and how it comes to them."""
 
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+import html
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Union
 
-import torch
 from spacy import displacy
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..analysis.beam import beam_drawing
-from ..analysis.derivation import NAMES, Derivation, derivations
-from ..analysis.sections import Drawing, Section, Texts, player
+from ..analysis.derivation import Arc, Derivation, derivations
+from ..analysis.sections import Drawing, Section, Texts, padding, player
 from ..models.parser import words_of
 from ..pipeline.parser import FodlParser
-from ..transition.actions import LEFT, RIGHT, ROOT_HEAD
+from ..transition.actions import ROOT_HEAD
 from ..transition.linearize import linearize
-from ..transition.oracle import gold_actions
 
 ARROWS = "Each arrow goes from a head to its dependent."
 OPTIONS = {"distance": 95, "collapse_punct": False, "color": "currentColor", "bg": "none"}
@@ -24,18 +23,36 @@ MOST_STRETCHES = 3
 LEAST_SHARE = 0.01
 
 
-def sections(name: str, pipe: FodlParser, before: Doc, doc: Doc, gold: Optional[Doc]) -> Iterator[Section]:
-    """
+def sections(name: str, pipe: FodlParser, before: Doc, doc: Doc, gold: Optional[Doc]) -> Iterator[Union[Section, str]]:
+    """The trees of a document, and how the parser came to them.
+
     before, doc (Doc): The document without and with its tree; doc._.fodl_parses has the best trees of the beam.
     gold (Optional[Doc]): The same text with its annotated tree.
     """
     yield from trees(f"{name}: the tree", doc)
+    found = parser_derivations(pipe, before)
+    tokens = [token.text for token in before]
+    batch = padding(
+        f"{name}: the sentences as a batch",
+        "Sentences that are parsed at the same time, the longest first. {share} % of the places are padding (hatched).",
+        [[tokens[i] for i in derivation.tokens] for derivation in found],
+    )
+    if batch:
+        yield batch
     if pipe.beam_width > 1:
         yield from other_trees(name, doc)
-    found = parser_derivations(pipe, before)
-    annotated = annotated_actions(pipe, before, gold, found) if gold is not None else [None] * len(found)
-    tokens = [token.text for token in before]
-    for i, (derivation, actions) in enumerate(zip(found[:MOST_STRETCHES], annotated)):
+    annotated: Sequence[Optional[List[Arc]]] = [None] * len(found)
+    if gold is not None:
+        try:
+            annotated = annotated_arcs(pipe, before, gold, found)
+        except ValueError as e:
+            yield f"{name}: the annotated tree can't be followed. {e}"
+        else:
+            if None in annotated:
+                yield f"{name}: the annotated tree can't be followed where tokens lack a head or a label."
+    if len(found) > MOST_STRETCHES:
+        yield f"{name}: of {len(found)} sentences the first {MOST_STRETCHES} are shown step by step."
+    for i, (derivation, arcs) in enumerate(zip(found[:MOST_STRETCHES], annotated)):
         which = f" (sentence {i + 1})" if len(found) > 1 else ""
         caption = (
             "The stack, its top on the right; the words that are still to come; the arcs so far; and what was done "
@@ -44,15 +61,11 @@ def sections(name: str, pipe: FodlParser, before: Doc, doc: Doc, gold: Optional[
         )
         yield player(f"{name}: step by step{which}", caption, tokens, derivation)
         if pipe.beam_width > 1:
-            caption = (
-                "Each column is a step, each circle a hypothesis, the best on top, joined to the one that it goes on "
-                "from. Hollow circles were pruned. The blue line is the derivation of the best tree, whose actions "
-                "stand below."
-            )
-            if actions:
-                caption += " Circles in orange are the annotated tree; a cross is where the beam loses it."
-            yield beam_drawing(f"{name}: the beam over time{which}", caption, tokens, derivation, actions)
-    caption = "The same trees as a row of brackets, as a model that writes texts could write them. XX is a word."
+            yield beam_drawing(f"{name}: the beam over time{which}", tokens, derivation, arcs)
+    caption = (
+        "The same trees as a row of brackets, as a model that writes texts could write them. XX is a word. Arcs that "
+        "cross others are lifted, with a label that tells from where."
+    )
     yield Texts(f"{name}: as brackets", caption, [brackets(derivation) for derivation in found], [""] * len(found))
 
 
@@ -63,28 +76,28 @@ def parser_derivations(pipe: FodlParser, doc: Doc) -> List[Derivation]:
     )
 
 
-def annotated_actions(
-    pipe: FodlParser, doc: Doc, gold: Doc, found: Sequence[Derivation]
-) -> List[Optional[List[Tuple[str, str]]]]:
-    """The actions that build the annotated trees of each stretch that was parsed.
+def annotated_arcs(pipe: FodlParser, doc: Doc, gold: Doc, found: Sequence[Derivation]) -> List[Optional[List[Arc]]]:
+    """The arcs of the annotated trees of each stretch that was parsed, crossing ones lifted.
 
     doc, gold (Doc): The document without and with its tree.
-    RETURNS (List[Optional[List[Tuple[str, str]]]]): Names and labels; None where heads are missing.
+    found (Sequence[Derivation]): The derivations of the stretches.
+    RETURNS (List[Optional[List[Arc]]]): Arcs between tokens; None where heads or labels are missing.
+    RAISES (ValueError): If gold has another text, a label that the parser doesn't know, or heads in a cycle.
     """
     words = words_of([doc])
     trees = pipe.gold_trees([Example(doc, gold)], words)
-    actions: List[Optional[List[Tuple[str, str]]]] = []
+    arcs: List[Optional[List[Arc]]] = []
     start = 0
     for derivation in found:
         end = start + len(derivation.tokens)
-        its_heads = trees.heads[start:end]
-        heads = torch.from_numpy(its_heads - start * (its_heads != ROOT_HEAD))
-        kinds, of_words = (column.tolist() for column in gold_actions(heads))
-        labels = [pipe.arc_labels[label] for label in trees.labels[start:end].tolist()]
-        named = [(NAMES[kind], labels[word] if kind in (LEFT, RIGHT) else "") for kind, word in zip(kinds, of_words)]
-        actions.append(named if trees.known[start:end].all() else None)
+        its: List[Arc] = []
+        for word in range(start, end):
+            head, token = int(trees.heads[word]), int(words.tokens[word])
+            label = "ROOT" if head == ROOT_HEAD else pipe.arc_labels[trees.labels[word]]
+            its.append(Arc(ROOT_HEAD if head == ROOT_HEAD else int(words.tokens[head]), token, label))
+        arcs.append(its if trees.known[start:end].all() else None)
         start = end
-    return actions
+    return arcs
 
 
 def brackets(derivation: Derivation) -> str:
@@ -98,39 +111,52 @@ def brackets(derivation: Derivation) -> str:
 
 
 def trees(title: str, doc: Doc) -> Iterator[Drawing]:
-    """The tree of each sentence."""
+    """The tree of each sentence of a document."""
     sents = list(doc.sents)
     for i, sent in enumerate(sents):
         which = f" (sentence {i + 1})" if len(sents) > 1 else ""
-        yield Drawing(f"{title}{which}", ARROWS, drawn(displacy.parse_deps(sent, OPTIONS)))
+        heads, deps = [token.head.i for token in sent], [token.dep_ for token in sent]
+        yield tree_drawing(f"{title}{which}", ARROWS, sent, heads, deps)
 
 
 def other_trees(name: str, doc: Doc) -> Iterator[Drawing]:
-    """Of each stretch that was parsed the trees that are next to the best one."""
+    """Of each stretch that was parsed the probable trees besides the one that the document has."""
     stretches = doc._.fodl_parses
     for i, stretch in enumerate(stretches[:MOST_STRETCHES]):
         which = f" (sentence {i + 1})" if len(stretches) > 1 else ""
-        first, last = stretch["start"], stretch["end"]
-        best = stretch["trees"][0]
-        words = [{"text": token.text, "tag": token.pos_} for token in doc[first:last]]
-        for rank, tree in enumerate(stretch["trees"][1:], 2):
-            if tree["prob"] < LEAST_SHARE:
-                break
-            arcs = [
-                {
-                    "start": min(child, head) - first,
-                    "end": max(child, head) - first,
-                    "label": label,
-                    "dir": "left" if child < head else "right",
-                }
-                for child, head, label in zip(range(first, last), tree["heads"], tree["deps"])
-                if child != head
-            ]
-            caption = f"Its share of the beam is {tree['prob']:.2f}, that of the best tree {best['prob']:.2f}. {ARROWS}"
-            yield Drawing(f"{name}: tree number {rank}{which}", caption, drawn({"words": words, "arcs": arcs}))
+        span = doc[stretch["start"] : stretch["end"]]
+        chosen = [token.head.i for token in span], [token.dep_ for token in span]
+        its_trees = [(tree["heads"], tree["deps"], tree["prob"]) for tree in stretch["trees"]]
+        shares = [prob for heads, deps, prob in its_trees if (heads, deps) == chosen]
+        others = [one for one in its_trees if one[:2] != chosen and one[2] >= LEAST_SHARE]
+        for rank, (heads, deps, prob) in enumerate(others, 2):
+            beside = f", that of the tree above {shares[0]:.2f}" if shares else ""
+            caption = f"Its share of the beam is {prob:.2f}{beside}. {ARROWS}"
+            yield tree_drawing(f"{name}: tree number {rank}{which}", caption, span, heads, deps)
 
 
-def drawn(parsed: Dict[str, Any]) -> str:
-    """displaCy's picture of words and arcs."""
+def tree_drawing(title: str, caption: str, span: Span, heads: Sequence[int], deps: Sequence[str]) -> Drawing:
+    """displaCy's picture of a tree.
+
+    title, caption (str): As in Section.
+    span (Span): The words.
+    heads (Sequence[int]): The head of each word, as its place in the document; its own for a root.
+    deps (Sequence[str]): The labels. They are escaped here, since displaCy doesn't.
+    RETURNS (Drawing): The section.
+    """
+    first = span.start
+    arcs: List[Dict[str, Any]] = []
+    told = []
+    for token, head, label in zip(span, heads, deps):
+        if head == token.i:
+            told.append(f"{token.text}: root")
+            continue
+        ends = sorted([token.i - first, head - first])
+        direction = "left" if token.i < head else "right"
+        arcs.append({"start": ends[0], "end": ends[1], "label": html.escape(label), "dir": direction})
+        told.append(f"{token.text}: {label} of {span.doc[head].text}")
+    words = [{"text": token.text, "tag": token.pos_} for token in span]
+    settings = {"lang": span.doc.lang_, "direction": span.vocab.writing_system.get("direction", "ltr")}
+    parsed = {"words": words, "arcs": arcs, "settings": settings}
     svg: str = displacy.render([parsed], style="dep", manual=True, jupyter=False, options=OPTIONS)
-    return svg
+    return Drawing(title, caption, svg, "; ".join(told))

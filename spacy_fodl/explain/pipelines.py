@@ -1,13 +1,13 @@
 """From a pipeline and a text to a page."""
 
 import contextlib
-from typing import Any, Iterator, Optional
+from typing import Any, Iterator, Optional, Union
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..analysis.page import Page, View
-from ..analysis.sections import Section, padding
+from ..analysis.sections import Section
 from ..pipeline.parser import FodlParser
 from ..pipeline.seq2seq import FodlSeq2Seq
 from ..pipeline.skipthought import FodlSkipThought
@@ -15,25 +15,31 @@ from ..pipeline.tagger import FodlTagger
 from ..pipeline.textcat import RecurrentCategorizer
 from . import others, parser, recurrent, seq2seq, tagger
 
-# Of longer texts a page shows the beginning.
+# Of longer texts the beginning is looked at.
 MOST_TOKENS = 200
-# Trees of the beam that are shown besides the best one are these less one.
-MOST_TREES = 3
+# Trees of the beam, and outputs, that are shown: the best one and the next ones.
+MOST_BEST = 3
 
 
 def explain(nlp: Language, text: str, gold: Optional[Doc] = None) -> Page:
     """Show what the components of this package in a pipeline, and recurrent networks in any other, do with a text.
+    Nothing that the pipeline does changes, now or afterwards.
 
     nlp (Language): A trained pipeline.
     text (str): The text. Of more than 200 tokens the first 200 are looked at.
     gold (Optional[Doc]): The same text with its tree: then the beam of a parser shows where it loses that one.
-    RETURNS (Page): The page. A notebook shows it as it is; page.save("report.html") writes it, and so does
-        page.sections[0].save("picture.svg") one of its parts.
+    RETURNS (Page): The page. A notebook shows it as it is; page.save("report.html") writes it, and
+        page.sections[0].save("picture.svg") one of its parts. What can't be shown is told in page.notes.
+    RAISES (ValueError): If a component can't annotate the text, since it has no weights for example.
     """
     doc = nlp.make_doc(text)
-    view = View(f"A look into {nlp.meta['lang']}_{nlp.meta['name']}", text)
+    view = View(
+        f"A look into {nlp.meta['lang']}_{nlp.meta['name']}", text, direction=nlp.vocab.writing_system["direction"]
+    )
     if len(doc) > MOST_TOKENS:
-        view.notes.append(f"The text has {len(doc):,} tokens. The first {MOST_TOKENS} are shown.")
+        view.notes.append(f"The text has {len(doc):,} tokens. Only the first {MOST_TOKENS} were read.")
+        if gold is not None:
+            view.notes.append("The annotated tree is not followed: it is that of the whole text.")
         doc = nlp.make_doc(doc[:MOST_TOKENS].text)
         view.text, gold = doc.text, None
     if not any(not token.is_space for token in doc):
@@ -41,52 +47,53 @@ def explain(nlp: Language, text: str, gold: Optional[Doc] = None) -> Page:
         return Page([view])
     for name, pipe in nlp.pipeline:
         before = doc.copy()
-        with keeping_details(pipe):
-            doc = pipe(doc)
-        view.sections += sections(name, pipe, before, doc, gold)
-    # The sentences of a short text are read side by side.
-    if doc.has_annotation("SENT_START"):
-        caption = (
-            "Sentences that are read at the same time, the longest first. {share} % of the places are padding "
-            "(hatched), which no state of a network sees."
-        )
-        batch = padding("The sentences as a batch", caption, [[token.text for token in sent] for sent in doc.sents])
-        view.sections += [batch] if batch else []
+        doc = pipe(doc)
+        try:
+            for part in sections(name, pipe, before, gold):
+                if isinstance(part, Section):
+                    view.sections.append(part)
+                else:
+                    view.notes.append(part)
+        except Exception as e:
+            # A component of another package may read something else than documents: the others are shown all the same.
+            view.notes.append(f"{name} can't be shown in full. {type(e).__name__}: {e}")
     return Page([view])
 
 
-@contextlib.contextmanager
-def keeping_details(pipe: Any) -> Iterator[None]:
-    """Have a component keep for a while what it leaves away otherwise."""
-    wanted = {}
-    if isinstance(pipe, FodlSeq2Seq):
-        wanted = {"store_attention": True, "n_best": min(MOST_TREES, pipe.beam_width)}
-    elif isinstance(pipe, FodlParser):
-        wanted = {"store_probs": True, "n_best": min(MOST_TREES, pipe.beam_width)}
-    kept = {attr: getattr(pipe, attr) for attr in wanted}
-    try:
-        for attr, value in wanted.items():
-            setattr(pipe, attr, value)
-        yield
-    finally:
-        for attr, value in kept.items():
-            setattr(pipe, attr, value)
+def sections(name: str, pipe: Any, before: Doc, gold: Optional[Doc]) -> Iterator[Union[Section, str]]:
+    """What a component has to show, and notes of what it has not.
 
-
-def sections(name: str, pipe: Any, before: Doc, doc: Doc, gold: Optional[Doc]) -> Iterator[Section]:
-    """What a component has to show.
-
-    before, doc (Doc): The document without and with its annotation.
+    before (Doc): The document as the components before this one leave it.
     gold (Optional[Doc]): As in explain.
     """
     if isinstance(pipe, FodlTagger):
         yield from tagger.sections(name, pipe, before)
     elif isinstance(pipe, FodlParser):
-        yield from parser.sections(name, pipe, before, doc, gold)
+        yield from parser.sections(name, pipe, before, in_full(pipe, before), gold)
     elif isinstance(pipe, RecurrentCategorizer):
-        yield others.categories(name, pipe, doc)
+        yield others.categories(name, pipe, pipe(before.copy()))
     elif isinstance(pipe, FodlSeq2Seq):
-        yield from seq2seq.sections(name, pipe, before, doc)
+        yield from seq2seq.sections(name, pipe, before, in_full(pipe, before))
     elif isinstance(pipe, FodlSkipThought):
-        yield from others.similarities(name, doc)
+        yield from others.thoughts(name, pipe(before.copy()))
     yield from recurrent.sections(name, pipe, before)
+
+
+def in_full(pipe: Union[FodlParser, FodlSeq2Seq], before: Doc) -> Doc:
+    """An annotated copy of a document, with what the component may be set to leave away."""
+    with keeping_details(pipe):
+        return pipe(before.copy())
+
+
+@contextlib.contextmanager
+def keeping_details(pipe: Union[FodlParser, FodlSeq2Seq]) -> Iterator[None]:
+    """Have a component tell all that it knows for a while."""
+    what = "store_probs" if isinstance(pipe, FodlParser) else "store_attention"
+    stored, n_best = getattr(pipe, what), pipe.n_best
+    try:
+        setattr(pipe, what, True)
+        pipe.n_best = max(n_best, min(MOST_BEST, pipe.beam_width))
+        yield
+    finally:
+        setattr(pipe, what, stored)
+        pipe.n_best = n_best

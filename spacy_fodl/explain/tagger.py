@@ -14,7 +14,8 @@ TOP_TAGS = 3
 
 
 def sections(name: str, pipe: FodlTagger, doc: Doc) -> Iterator[Section]:
-    """
+    """The tags of a document, and the windows that they were found by.
+
     doc (Doc): As the components before this one leave it.
     """
     (probs,) = pipe.predict_proba([doc])
@@ -23,16 +24,15 @@ def sections(name: str, pipe: FodlTagger, doc: Doc) -> Iterator[Section]:
         best = row.argsort()[::-1][:TOP_TAGS]
         named = [(pipe.labels[i], float(row[i])) for i in best]
         choices.append([{"name": tag, "value": p, "note": GLOSSARY.get(tag, "")} for tag, p in named])
-    caption = (
-        f"The {TOP_TAGS} most probable tags of each token. What a tag means appears where the pointer rests on it."
-    )
+    caption = f"The {TOP_TAGS} most probable tags of each token, and what the first one means."
     yield Choices(f"{name}: tags", caption, [token.text for token in doc], choices)
     if has_windows(pipe.model):
         yield windows(name, pipe, doc)
 
 
 def windows(name: str, pipe: FodlTagger, doc: Doc) -> Section:
-    found = tag_windows(pipe.model, doc)
+    """What the tagger sees at each token of a document."""
+    found = tag_windows(pipe.model, doc, pipe.class_tags() if pipe.cfg["set_pos"] else None)
     rows = []
     for i, influence in enumerate(found.influence):
         places = [i + offset for offset in found.offsets]

@@ -390,10 +390,10 @@ class FodlTagger(SafeSaving, Tagger):
         """Probabilities of classes to those of tags. *Shape:* (tokens, classes) → (tokens, labels)"""
         if not self.cfg["set_pos"]:
             return class_probs
-        belongs = self._class_tags()
+        belongs = self.class_tags()
         return [probs @ belongs for probs in class_probs]
 
-    def _class_tags(self) -> np.ndarray:
+    def class_tags(self) -> np.ndarray:
         """Which class belongs to which tag. *Shape:* (classes, labels), of 0 and 1."""
         tags = np.array([split_class(label)[0] for label in self.classes], dtype=object)
         return (tags[:, None] == np.array(self.labels, dtype=object)).astype("float32")
@@ -402,7 +402,7 @@ class FodlTagger(SafeSaving, Tagger):
         """The likeliest part of speech among those that were seen with the tag: the one that is set already, if it
         stays, otherwise the predicted one. *Shape:* (tokens,) a document, as the integers of spacy.symbols."""
         ids = np.array([UPOS[split_class(label)[1]] for label in self.classes], dtype="uint64")
-        belongs = self._class_tags().T
+        belongs = self.class_tags().T
         index = {self.vocab.strings[label]: i for i, label in enumerate(self.labels)}
         pos = []
         for doc, chosen, probs in zip(docs, tags, class_probs):

@@ -4,7 +4,7 @@ import spacy
 from spacy.tokens import Doc
 
 from spacy_fodl.analysis import Arc, derivations
-from spacy_fodl.analysis.derivation import BOTTOM
+from spacy_fodl.analysis.derivation import BOTTOM, new_arc
 
 from ..pipeline.test_parser import SENTENCES, trained
 from ..util import trained_tagger
@@ -136,10 +136,15 @@ def test_the_places_that_are_looked_at(nlp):
             assert places.get(f"s{i}.rc1") == (right[-1] if right else None)
 
 
-def test_a_derivation_is_found_in_the_beam(nlp):
-    doc = Doc(nlp.vocab, words=SENTENCES[3][0].split())
-    (derivation,) = found(nlp, doc)
-    actions = [(step.action.name, step.action.label) for step in derivation.best]
-    assert derivation.places_of(actions) == derivation.best_places
-    assert derivation.places_of([*actions[:3], ("LEFT-ARC", "no such label")]) == derivation.best_places[:3]
-    assert derivation.places_of([("ROOT", "")]) == []
+def test_the_way_to_a_tree(nlp):
+    """A hypothesis is on the way to a tree if one of its continuations ends in it, by going through all of them."""
+    doc = Doc(nlp.vocab, words=["eggs", "like", "ham"])
+    (derivation,) = found(nlp, doc, beam_width=10**4)
+    last = derivation.beams[-1]
+    trees = [frozenset([*one.arcs, *new_arc(one.stack, one.action)]) for one in last]
+    for arcs in set(trees[:: len(trees) // 7]):
+        places = {place for place, tree in enumerate(trees) if tree == arcs}
+        expected = [places]
+        for beam in reversed(derivation.beams[1:]):
+            expected.append({beam[place].came_from for place in expected[-1]})
+        assert derivation.on_the_way_to(list(arcs)) == [sorted(places) for places in expected[::-1]]

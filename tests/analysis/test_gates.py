@@ -4,7 +4,7 @@ import torch
 
 from spacy_fodl.analysis import lstm_gates
 from spacy_fodl.analysis.gates import cell_states
-from spacy_fodl.analysis.recurrent import find_encoder
+from spacy_fodl.analysis.recurrent import find_encoders
 
 from .util import classifier
 
@@ -16,7 +16,7 @@ def encode(model, doc):
     """What torch's LSTM says, layer on layer."""
     (vectors,) = model.get_ref("tok2vec").predict([doc])
     with torch.no_grad():
-        return find_encoder(model)(torch.from_numpy(vectors), torch.tensor([len(doc)])).numpy()
+        return find_encoders(model)[0](torch.from_numpy(vectors), torch.tensor([len(doc)])).numpy()
 
 
 @pytest.mark.parametrize("depth", [1, 2])
