@@ -16,7 +16,7 @@ from ..transition.actions import ROOT_HEAD
 from ..transition.linearize import linearize
 
 ARROWS = "Each arrow goes from a head to its dependent."
-OPTIONS = {"distance": 95, "collapse_punct": False, "color": "currentColor", "bg": "none"}
+OPTIONS = {"distance": 130, "collapse_punct": False, "color": "currentColor", "bg": "none"}
 # Of more sentences, or stretches that were parsed by themselves, the first ones are shown step by step.
 MOST_STRETCHES = 3
 # Less probable trees are not shown.
