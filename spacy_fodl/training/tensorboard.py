@@ -43,11 +43,11 @@ def make_tensorboard_logger_v1(
     histograms (bool): Whether to write histograms of the weights.
     train_sample (int): Training documents to score, the first of the corpus; 0 for none.
     figures (bool): Whether to draw pictures of the sentences too. It takes seconds a sentence and evaluation.
-    projector_words (int): How many words of the training documents to write the vectors of, the most frequent first; 0
-        for none. They are those of the embedding of each component that has one.
+    projector_words (int): How many words of the training documents that are scored (train_sample) to write the vectors
+        of, the most frequent first; 0 for none. The vectors are those of the embedding of each component that has one.
     progress_bar (Optional[str]): As in spacy.ConsoleLogger.v3.
     RETURNS (Callable[[Language, IO, IO], Tuple[LogStep, Callable[[], None]]]): The logger.
-    RAISES (ImportError): If TensorBoard is not installed.
+    RAISES (ImportError): If TensorBoard is not installed, or what draws pictures.
     """
     console = console_logger_v3(progress_bar=progress_bar)
 
