@@ -5,12 +5,12 @@ from typing import Callable, List, Optional, Sequence
 import numpy as np
 import torch
 from spacy.tokens import Doc
-from thinc.api import Model, xp2torch
+from thinc.api import Model
 
 from ..errors import Errors
 from ..layers import torch_modules
 from ..modules.seq2seq import EOS, Constraint, Seq2Seq
-from .listening import check_passed
+from .reading import token_vectors
 
 
 @torch.no_grad()
@@ -31,12 +31,8 @@ def decoder_steps(
         the component that is listened to.
     """
     network = find_seq2seq(model)
-    if not len(doc):
-        raise ValueError(Errors.F504)
-    check_passed(model, doc)
-    (vectors,) = model.get_ref("tok2vec").predict([doc])
     device = network.end_of_source.device
-    tokens = xp2torch(vectors, device=device)
+    tokens = token_vectors(model, doc, device)
     source, state = network.encode(tokens, torch.tensor([len(tokens)], device=device))
     inputs: List[int] = [EOS, *symbols]
     features, _, _ = network.decode(torch.tensor([inputs], device=device), source, state)

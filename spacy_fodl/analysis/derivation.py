@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterator, List, Sequence, Tuple, cast
 import numpy as np
 import torch
 from spacy.tokens import Doc
-from thinc.api import Model, xp2torch
+from thinc.api import Model
 
 from ..errors import Errors
 from ..layers import torch_modules
@@ -18,7 +18,7 @@ from ..transition.actions import LEFT, RIGHT, ROOT, ROOT_HEAD, SHIFT, column
 from ..transition.features import BELOW, FEATURE_SETS, TOKEN, FeatureSet
 from ..transition.search import NEVER, Step, log_probabilities, search
 from ..transition.state import Sentences
-from .listening import check_passed
+from .reading import token_vectors
 
 NAMES = {SHIFT: "SHIFT", ROOT: "ROOT", LEFT: "LEFT-ARC", RIGHT: "RIGHT-ARC"}
 # In place of a token, for the artificial root at the bottom of the stack.
@@ -170,10 +170,8 @@ def derivations(
     words = words_of([doc])
     if not len(words.tokens):
         raise ValueError(Errors.F504)
-    check_passed(model, doc)
-    (vectors,) = model.get_ref("tok2vec").predict([doc])
     device = scorer.bias.device
-    tokens = xp2torch(vectors, device=device)[torch.from_numpy(words.tokens).to(device)]
+    tokens = token_vectors(model, doc, device)[torch.from_numpy(words.tokens).to(device)]
     found: List[Tuple[int, Derivation]] = []
     with torch.no_grad():
         for which, its_words, sentences in known_sentences(torch.from_numpy(words.starts).to(device)):

@@ -14,7 +14,7 @@ from ..layers import torch_modules
 from ..modules.rnn import CELLS, RNNEncoder, RNNPooling
 from ..modules.seq2seq import Seq2Seq
 from ..modules.skipthought import SkipThought
-from .listening import check_passed
+from .reading import check_readable
 
 END = "(end)"
 
@@ -70,9 +70,7 @@ def read_vectors(model: Model, doc: Doc, which: int = 0) -> Tuple[RNNEncoder, Te
     RAISES (ValueError): If the model holds no encoder, has no weights, or reads nothing of the document.
     """
     encoder = find_encoders(model)[which]
-    if not len(doc):
-        raise ValueError(Errors.F504)
-    check_passed(model, doc)
+    check_readable(model, doc)
     seen: List[Tensor] = []
 
     def keep(module: nn.Module, inputs: Tuple[Any, ...]) -> None:

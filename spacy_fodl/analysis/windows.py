@@ -12,7 +12,7 @@ from thinc.api import Model, xp2torch
 from ..errors import Errors
 from ..layers import torch_modules
 from ..modules.ngram import NGramEncoder
-from .listening import check_passed
+from .reading import token_vectors
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,8 @@ def tag_windows(model: Model, doc: Doc, class_tags: Optional[np.ndarray] = None)
         the component that is listened to.
     """
     encoder = find_ngram_encoder(model)
-    if not len(doc):
-        raise ValueError(Errors.F504)
-    check_passed(model, doc)
-    (vectors,) = model.get_ref("tok2vec").predict([doc])
     device = encoder.padding.device
-    tokens = xp2torch(vectors, device=device)
+    tokens = token_vectors(model, doc, device)
     n = len(tokens)
     table = torch.cat([tokens, encoder.padding, tokens.new_zeros((1, tokens.shape[1]))])
     windows = encoder.window_rows(torch.tensor([n], device=device), n)
