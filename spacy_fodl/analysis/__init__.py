@@ -7,6 +7,7 @@ from .derivation import Action, Arc, Derivation, Hypothesis, derivations
 from .flow import flow_drawing
 from .gates import LSTMGates, lstm_gates
 from .gradients import GradientFlow, gradient_flow, rnn_gradient_flow
+from .occlusion import word_influence
 from .plots import plot_gates, plot_gradient_flow, plot_reliability
 from .sentences import sentence_similarities
 from .windows import TagWindows, tag_windows
@@ -34,4 +35,5 @@ __all__ = [
     "rnn_gradient_flow",
     "sentence_similarities",
     "tag_windows",
+    "word_influence",
 ]

@@ -2,7 +2,7 @@
 
 from typing import Any, Dict, List, Optional, Sequence
 
-from .derivation import BOTTOM, Arc, Derivation, Hypothesis
+from .derivation import Arc, Derivation, Hypothesis
 from .page import ENVIRONMENT
 from .sections import Drawing
 
@@ -35,8 +35,10 @@ def beam_drawing(
         for place, one in enumerate(beam):
             is_best = best[step] == place
             x, y = MARGIN + STEP * (step + 1), MARGIN + RANK * place
-            top = "ROOT" if one.stack[-1] == BOTTOM else tokens[one.stack[-1]]
-            told = f"step {step + 1}, place {place + 1}: {one.action} with {top} on top, {one.action.probability:.2f}"
+            told = (
+                f"step {step + 1}, place {place + 1}: {one.action}{shifted(tokens, one)}, probability "
+                f"{one.action.probability:.2f}; score so far {one.score:.2f}"
+            )
             nodes.append(
                 {
                     "x": x,

@@ -12,7 +12,7 @@ from .page import ENVIRONMENT
 from .sections import Drawing
 
 WIDTH, HEIGHT = 420, 220
-LEFT, TOP = 60, 14
+LEFT, TOP = 60, 34
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def flow_drawing(title: str, caption: str, flow: GradientFlow) -> FlowDrawing:
             "name": name,
             "color": color,
             "dashes": dashes,
-            "key": TOP + 10 + 22 * i,
+            "key": LEFT + 130 * i,
             "points": " ".join(
                 f"{LEFT + step * lag:.1f},{height(value)}"
                 for lag, value in enumerate(values.tolist())
@@ -66,7 +66,7 @@ def flow_drawing(title: str, caption: str, flow: GradientFlow) -> FlowDrawing:
     lags: Any = [{"x": round(LEFT + step * lag, 1), "text": lag} for lag in range(0, len(flow.norms), some)]
     svg = ENVIRONMENT.get_template("flow.svg").render(
         title=title,
-        width=LEFT + WIDTH + 140,
+        width=LEFT + WIDTH + 20,
         height=TOP + HEIGHT + 44,
         left=LEFT,
         right=LEFT + WIDTH,
@@ -76,5 +76,5 @@ def flow_drawing(title: str, caption: str, flow: GradientFlow) -> FlowDrawing:
         lines=lines,
     )
     last = len(flow.norms) - 1
-    told = f"The gradient falls from {flow.norms[0]:.1e} at lag 0 to {flow.norms[last]:.1e} at lag {last}."
+    told = f"The gradient is {flow.norms[0]:.1e} at lag 0 and {flow.norms[last]:.1e} at lag {last}."
     return FlowDrawing(title, caption, svg, told, flows={flow.cell: flow})

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Union
 from jinja2 import Environment, FileSystemLoader
 
 from ..errors import Errors
-from .sections import Section
+from .sections import Section, slug_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Data goes into scripts as JSON, in which the filter "tojson" escapes what HTML would take for a tag.
@@ -72,18 +72,20 @@ class Page:
         return path
 
     def save_figures(self, folder: Union[str, Path], suffix: str = ".svg") -> List[Path]:
-        """Write each section as a picture, named after its title.
+        """Write each section as a picture, named after its title, of several views each into a folder of its own.
 
         folder (Union[str, Path]): Where to. It is made if need be.
         suffix (str): .svg or .png.
         RETURNS (List[Path]): The files.
         RAISES (ImportError): If the extra `viz` is not installed.
         """
-        names: Dict[str, int] = {}
         files = []
-        for section in self.sections:
-            n = names[section.slug] = names.get(section.slug, 0) + 1
-            files.append(section.save(Path(folder) / f"{section.slug}{f'-{n}' if n > 1 else ''}{suffix}"))
+        for number, view in enumerate(self.views, 1):
+            its = Path(folder) / f"{number}-{slug_of(view.title)}" if len(self.views) > 1 else Path(folder)
+            names: Dict[str, int] = {}
+            for section in view.sections:
+                n = names[section.slug] = names.get(section.slug, 0) + 1
+                files.append(section.save(its / f"{section.slug}{f'-{n}' if n > 1 else ''}{suffix}"))
         return files
 
     def _repr_html_(self) -> str:

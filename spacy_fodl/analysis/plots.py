@@ -12,6 +12,7 @@ from .gates import LSTMGates
 from .gradients import GradientFlow
 
 if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 TITLES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
@@ -113,19 +114,22 @@ def plot_bars(names: Sequence[str], values: Sequence[float], texts: Sequence[str
     for i, (value, text) in enumerate(zip(values, texts)):
         axes.text(value + 0.02, i, plain(text), va="center", fontsize="small")
     axes.set_ylim(len(names) - 0.4, -0.6)
-    # The texts are as long as bars.
-    axes.set_xlim(0, 2)
+    # Room for the texts behind the bars.
+    axes.set_xlim(0, 1.1 + 0.013 * max(map(len, texts), default=0))
     axes.set_xticks([0, 0.5, 1])
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
-def plot_matrix(rows: Sequence[str], columns: Sequence[str], values: np.ndarray, low: float = 0.0) -> "Figure":
-    """Draw numbers from -1 to 1 as shades.
+def plot_matrix(
+    rows: Sequence[str], columns: Sequence[str], values: np.ndarray, low: float = 0.0, high: float = 1.0
+) -> "Figure":
+    """Draw numbers as shades.
 
     rows, columns (Sequence[str]): Their names.
     values (np.ndarray): *Shape:* (rows, columns)
     low (float): What has no shade, where no value is below 0.
+    high (float): What has the full shade; -high has that of another colour.
     RETURNS (Figure): The figure.
     RAISES (ImportError): If matplotlib is not installed.
     """
@@ -133,12 +137,21 @@ def plot_matrix(rows: Sequence[str], columns: Sequence[str], values: np.ndarray,
     figure = new_figure(0.3 * len(columns) + 0.09 * width + 1.4, 0.25 * len(rows) + 1.3)
     axes = figure.subplots()
     is_signed = bool((values < 0).any())
-    cmap, least = ("PuOr", -1.0) if is_signed else ("Blues", low)
-    image = axes.imshow(values, aspect="auto", interpolation="nearest", cmap=cmap, vmin=least, vmax=1)
+    least = -high if is_signed else low
+    image = axes.imshow(
+        values, aspect="auto", interpolation="nearest", cmap=shades_of(is_signed), vmin=least, vmax=high
+    )
     axes.set_xticks(range(len(columns)), [plain(name) for name in columns], rotation=60, ha="right", fontsize="small")
     axes.set_yticks(range(len(rows)), [plain(name) for name in rows], fontsize="small")
     figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
     return figure
+
+
+def shades_of(is_signed: bool) -> "Colormap":
+    """The colours of the page: blue, and for negative numbers orange, which colour-blind people can tell apart."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("shades", [*(["#c85a00"] if is_signed else []), "#ffffff", "#005ab5"])
 
 
 def plot_table(
@@ -161,14 +174,13 @@ def plot_table(
     widths = [0.085 * max(map(len, column)) + 0.25 for column in zip(*lines)]
     edges = np.cumsum([0.0, *widths])
     figure = new_figure(edges[-1] + 0.1, 0.26 * len(lines) + 0.1, layout=None)
-    from matplotlib import colormaps
     from matplotlib.patches import Rectangle
 
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_xlim(-0.05, edges[-1] + 0.05)
     axes.set_ylim(len(lines) + 0.05, -0.05)
     axes.axis("off")
-    blues = colormaps["Blues"]
+    blues = shades_of(is_signed=False)
     for y, line in enumerate(lines):
         is_header = bool(header) and y == 0
         for x, text in enumerate(line):

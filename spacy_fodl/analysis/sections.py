@@ -2,7 +2,7 @@
 picture."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
 
@@ -26,7 +26,7 @@ class Section:
     @property
     def slug(self) -> str:
         """The title as the name of a file."""
-        return re.sub(r"\W+", "-", self.title.lower()).strip("-")
+        return slug_of(self.title)
 
     def save(self, path: Union[str, Path]) -> Path:
         """Write the section as a picture on white ground.
@@ -58,7 +58,7 @@ class Section:
     def _repr_html_(self) -> str:
         from .page import Page, View
 
-        return Page([View(self.title, "", sections=[self])])._repr_html_()
+        return Page([View("", "", sections=[self])])._repr_html_()
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Choices(Section):
 class Drawing(Section):
     """A picture as SVG, whose text is escaped already and has the colour of what is around it (currentColor)."""
 
-    svg: str
+    svg: str = field(repr=False)
     told: str = ""
     """What there is to see, for those who don't see it."""
     kind: str = "drawing"
@@ -106,13 +106,14 @@ class Matrix(Section):
     rows: List[str]
     columns: List[str]
     values: List[List[float]]
-    """From -1 (the full shade of another colour) to 1 (the full shade)."""
     low: float = 0.0
     """What has no shade. If it isn't 0, no value is below it."""
+    high: float = 1.0
+    """What has the full shade. Its opposite has the full shade of another colour."""
     kind: str = "matrix"
 
     def figure(self) -> "plots.Figure":
-        return plots.plot_matrix(self.rows, self.columns, np.array(self.values), self.low)
+        return plots.plot_matrix(self.rows, self.columns, np.array(self.values), self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,10 @@ class Player(Section):
         return plots.plot_table(self.rows, header=["stack", "buffer", "action", "probability", "next best"])
 
 
+def slug_of(title: str) -> str:
+    return re.sub(r"\W+", "-", title.lower()).strip("-")
+
+
 def player(
     title: str,
     caption: str,
@@ -210,14 +215,22 @@ def player(
 
 
 def matrix(
-    title: str, caption: str, rows: Sequence[str], columns: Sequence[str], values: np.ndarray, low: float = 0.0
+    title: str,
+    caption: str,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    values: np.ndarray,
+    low: float = 0.0,
+    high: float = 1.0,
 ) -> Matrix:
-    """Numbers from -1 to 1 as a section.
+    """Numbers as a section.
 
+    title, caption (str): As in Section.
+    rows, columns (Sequence[str]): Their names.
     values (np.ndarray): *Shape:* (rows, columns)
-    low (float): As in Matrix.
+    low, high (float): As in Matrix.
     """
-    return Matrix(title, caption, list(rows), list(columns), np.round(values.astype(float), 3).tolist(), low)
+    return Matrix(title, caption, list(rows), list(columns), np.round(values.astype(float), 3).tolist(), low, high)
 
 
 def padding(title: str, caption: str, texts: Sequence[Sequence[str]]) -> Optional[Cells]:

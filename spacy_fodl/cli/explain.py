@@ -49,6 +49,8 @@ def explain_cli(
             if not view.sections and not view.notes:
                 raise ValueError(Errors.F301.format(model=model, pipes=", ".join(nlp.pipe_names) or "none"))
             view.title = f"A look into {model}"
+            if gold and not has_parser:
+                msg.warn(f"{model} has no fodl_parser whose beam could lose the tree of {gold}")
             page.views.append(view)
         msg.good(f"Wrote {page.save(output)}")
         if figures:

@@ -3,18 +3,37 @@
 import math
 from typing import Iterator, List
 
+import numpy as np
 from spacy.tokens import Doc
 
+from ..analysis.occlusion import can_leave_out_words, word_influence
 from ..analysis.sections import Choices, Section, matrix, padding
 from ..analysis.sentences import sentence_similarities
 from ..pipeline.textcat import RecurrentCategorizer
 
+# Of more categories the most probable ones are shown.
+MOST_LABELS = 5
 
-def categories(name: str, pipe: RecurrentCategorizer, doc: Doc) -> Section:
-    """The categories of a classified document, the most probable first."""
+
+def categories(name: str, pipe: RecurrentCategorizer, before: Doc, doc: Doc) -> Iterator[Section]:
+    """The categories of a document, the most probable first, and the words that they hang on.
+
+    before, doc (Doc): The document without and with its categories.
+    """
     labels = sorted(pipe.labels, key=lambda label: -doc.cats[label])
     choices = [[{"name": "", "value": doc.cats[label], "note": ""}] for label in labels]
-    return Choices(f"{name}: categories", "How probable each category is.", labels, choices)
+    yield Choices(f"{name}: categories", "How probable each category is.", labels, choices)
+    if len(before) > 1 and can_leave_out_words(pipe.model):
+        influence = word_influence(pipe.model, before)
+        shown = labels[:MOST_LABELS]
+        columns = [list(pipe.labels).index(label) for label in shown]
+        caption = (
+            "By how much the probability of a category falls without a word, the network and a linear model beside it "
+            "taken together. Where it rises the shade has another colour. The strongest has the full shade."
+        )
+        values = influence[:, columns].T
+        largest = max(float(np.abs(values).max()), 1e-9)
+        yield matrix(f"{name}: words", caption, shown, [token.text for token in before], values, high=largest)
 
 
 def thoughts(name: str, doc: Doc) -> Iterator[Section]:

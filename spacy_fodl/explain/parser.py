@@ -1,10 +1,12 @@
 """The trees of a parser, and how it comes to them."""
 
 import html
+import re
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Union
 
+import numpy as np
 from spacy import displacy
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, Token
 from spacy.training import Example
 
 from ..analysis.beam import beam_drawing
@@ -16,9 +18,13 @@ from ..transition.actions import ROOT_HEAD
 from ..transition.linearize import linearize
 
 ARROWS = "Each arrow goes from a head to its dependent."
-OPTIONS = {"distance": 130, "collapse_punct": False, "color": "currentColor", "bg": "none"}
+OPTIONS = {"distance": 130, "word_spacing": 30, "collapse_punct": False, "color": "currentColor", "bg": "none"}
 # Of more sentences, or stretches that were parsed by themselves, the first ones are shown step by step.
 MOST_STRETCHES = 3
+# Larger trees are not drawn: each level of arcs makes a picture higher, and each word wider.
+MOST_WORDS = 60
+# What a tree has other than the chosen one is told of so many words.
+MOST_CHANGES = 6
 # Less probable trees are not shown.
 LEAST_SHARE = 0.01
 
@@ -60,7 +66,7 @@ def sections(name: str, pipe: FodlParser, before: Doc, doc: Doc, gold: Optional[
             "the top of the stack, b0 the next word, s1.lc1 the leftmost dependent of the second word of the stack."
         )
         yield player(f"{name}: step by step{which}", caption, tokens, derivation)
-        if pipe.beam_width > 1:
+        if pipe.beam_width > 1 or arcs:
             yield beam_drawing(f"{name}: the beam over time{which}", tokens, derivation, arcs)
     caption = (
         "The same trees as a row of brackets, as a model that writes texts could write them. XX is a word. Arcs that "
@@ -110,16 +116,12 @@ def brackets(derivation: Derivation) -> str:
     return " ".join(linearize(heads, labels))
 
 
-def trees(title: str, doc: Doc) -> Iterator[Drawing]:
-    """The tree of each sentence of a document."""
-    sents = list(doc.sents)
-    for i, sent in enumerate(sents):
-        which = f" (sentence {i + 1})" if len(sents) > 1 else ""
-        heads, deps = [token.head.i for token in sent], [token.dep_ for token in sent]
-        yield tree_drawing(f"{title}{which}", ARROWS, sent, heads, deps)
+def trees(title: str, doc: Doc) -> Iterator[Union[Drawing, str]]:
+    """The trees of all sentences of a document."""
+    yield tree_drawing(title, ARROWS, doc[:], [token.head.i for token in doc], [token.dep_ for token in doc])
 
 
-def other_trees(name: str, doc: Doc) -> Iterator[Drawing]:
+def other_trees(name: str, doc: Doc) -> Iterator[Union[Drawing, str]]:
     """Of each stretch that was parsed the probable trees besides the one that the document has."""
     stretches = doc._.fodl_parses
     for i, stretch in enumerate(stretches[:MOST_STRETCHES]):
@@ -130,33 +132,74 @@ def other_trees(name: str, doc: Doc) -> Iterator[Drawing]:
         shares = [prob for heads, deps, prob in its_trees if (heads, deps) == chosen]
         others = [one for one in its_trees if one[:2] != chosen and one[2] >= LEAST_SHARE]
         for rank, (heads, deps, prob) in enumerate(others, 2):
-            beside = f", that of the tree above {shares[0]:.2f}" if shares else ""
-            caption = f"Its share of the beam is {prob:.2f}{beside}. {ARROWS}"
+            beside = f", that of the tree that was chosen {shares[0]:.2f}" if shares else ""
+            pairs = zip(span, heads, deps, *chosen)
+            changes = [arc_text(doc, token, head, dep) for token, head, dep, *old in pairs if [head, dep] != old]
+            listed = f"{'; '.join(changes[:MOST_CHANGES])}{'; …' if len(changes) > MOST_CHANGES else ''}"
+            caption = f"Its share of the beam is {prob:.2f}{beside}. It differs in: {listed}."
             yield tree_drawing(f"{name}: tree number {rank}{which}", caption, span, heads, deps)
 
 
-def tree_drawing(title: str, caption: str, span: Span, heads: Sequence[int], deps: Sequence[str]) -> Drawing:
-    """displaCy's picture of a tree.
+def arc_text(doc: Doc, token: Token, head: int, label: str) -> str:
+    """An arc in words."""
+    return f"{token.text}: root" if head == token.i else f"{token.text}: {label} of {doc[head].text}"
+
+
+def tree_drawing(
+    title: str, caption: str, span: Span, heads: Sequence[int], deps: Sequence[str]
+) -> Union[Drawing, str]:
+    """displaCy's picture of trees, below each other.
 
     title, caption (str): As in Section.
     span (Span): The words.
     heads (Sequence[int]): The head of each word, as its place in the document; its own for a root.
     deps (Sequence[str]): The labels. They are escaped here, since displaCy doesn't.
-    RETURNS (Drawing): The section.
+    RETURNS (Union[Drawing, str]): The section, or a note where a tree is too large for one.
     """
     first = span.start
-    arcs: List[Dict[str, Any]] = []
-    told = []
-    for token, head, label in zip(span, heads, deps):
-        if head == token.i:
-            told.append(f"{token.text}: root")
-            continue
-        ends = sorted([token.i - first, head - first])
-        direction = "left" if token.i < head else "right"
-        arcs.append({"start": ends[0], "end": ends[1], "label": html.escape(label), "dir": direction})
-        told.append(f"{token.text}: {label} of {span.doc[head].text}")
-    words = [{"text": token.text, "tag": token.pos_} for token in span]
-    settings = {"lang": span.doc.lang_, "direction": span.vocab.writing_system.get("direction", "ltr")}
-    parsed = {"words": words, "arcs": arcs, "settings": settings}
-    svg: str = displacy.render([parsed], style="dep", manual=True, jupyter=False, options=OPTIONS)
-    return Drawing(title, caption, svg, "; ".join(told))
+    local = [head - first for head in heads]
+    bounds = uncovered(local)
+    if max(np.diff(bounds)) > MOST_WORDS:
+        return f"{title}: trees of more than {MOST_WORDS} words are not drawn."
+    drawn = []
+    for start, end in zip(bounds, bounds[1:]):
+        arcs: List[Dict[str, Any]] = []
+        for child, head in enumerate(local[start:end], start):
+            if head != child:
+                ends = {"start": min(child, head) - start, "end": max(child, head) - start}
+                direction = "left" if child < head else "right"
+                arcs.append({**ends, "label": html.escape(deps[child]), "dir": direction})
+        words = [{"text": token.text, "tag": token.pos_} for token in span[start:end]]
+        settings = {"lang": span.doc.lang_, "direction": span.vocab.writing_system.get("direction", "ltr")}
+        drawn.append({"words": words, "arcs": arcs, "settings": settings})
+    svgs = [displacy.render([one], style="dep", manual=True, jupyter=False, options=OPTIONS) for one in drawn]
+    told = "; ".join(arc_text(span.doc, *one) for one in zip(span, heads, deps))
+    return Drawing(title, caption, below_each_other(svgs), told)
+
+
+def uncovered(heads: Sequence[int]) -> List[int]:
+    """Where trees begin that no arc of another one covers, and the number of words.
+
+    heads (Sequence[int]): The head of each word; its own place for a root.
+    """
+    covered = np.zeros(len(heads) + 1, dtype="int64")
+    for child, head in enumerate(heads):
+        covered[min(child, head) + 1] += 1
+        covered[max(child, head) + 1] -= 1
+    return [*np.flatnonzero(covered[:-1].cumsum() == 0).tolist(), len(heads)]
+
+
+def below_each_other(svgs: Sequence[str]) -> str:
+    """Several drawings as one."""
+    if len(svgs) == 1:
+        return svgs[0]
+    sizes = [[float(re.findall(rf'{side}="([\d.]+)"', svg)[0]) for side in ("width", "height")] for svg in svgs]
+    width, height = max(size[0] for size in sizes), sum(size[1] for size in sizes)
+    y, parts = 0.0, []
+    for svg, size in zip(svgs, sizes):
+        parts.append(svg.replace("<svg", f'<svg y="{y:g}"', 1))
+        y += size[1]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{width:g}" '
+        f'height="{height:g}">{"".join(parts)}</svg>'
+    )

@@ -4,7 +4,7 @@ import contextlib
 from typing import Any, Iterator, Optional, Union
 
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from ..analysis.page import Page, View
 from ..analysis.sections import Section
@@ -21,18 +21,18 @@ MOST_TOKENS = 200
 MOST_BEST = 3
 
 
-def explain(nlp: Language, text: str, gold: Optional[Doc] = None) -> Page:
+def explain(nlp: Language, text: Union[str, Doc], gold: Optional[Doc] = None) -> Page:
     """Show what the components of this package in a pipeline, and recurrent networks in any other, do with a text.
     Nothing that the pipeline does changes, now or afterwards.
 
     nlp (Language): A trained pipeline.
-    text (str): The text. Of more than 200 tokens the first 200 are looked at.
+    text (Union[str, Doc]): The text, or the words of a document. Of more than 200 tokens the first 200 are looked at.
     gold (Optional[Doc]): The same text with its tree: then the beam of a parser shows where it loses that one.
     RETURNS (Page): The page. A notebook shows it as it is; page.save("report.html") writes it, and
         page.sections[0].save("picture.svg") one of its parts. What can't be shown is told in page.notes.
-    RAISES (ValueError): If a component can't annotate the text, since it has no weights for example.
     """
-    doc = nlp.make_doc(text)
+    doc = nlp.make_doc(text) if isinstance(text, str) else of_words(text[:])
+    text = doc.text
     view = View(
         f"A look into {nlp.meta['lang']}_{nlp.meta['name']}", text, direction=nlp.vocab.writing_system["direction"]
     )
@@ -40,7 +40,7 @@ def explain(nlp: Language, text: str, gold: Optional[Doc] = None) -> Page:
         view.notes.append(f"The text has {len(doc):,} tokens. Only the first {MOST_TOKENS} were read.")
         if gold is not None:
             view.notes.append("The annotated tree is not followed: it is that of the whole text.")
-        doc = nlp.make_doc(doc[:MOST_TOKENS].text)
+        doc = of_words(doc[:MOST_TOKENS])
         view.text, gold = doc.text, None
     if not any(not token.is_space for token in doc):
         view.notes.append("There is no word in the text.")
@@ -60,6 +60,11 @@ def explain(nlp: Language, text: str, gold: Optional[Doc] = None) -> Page:
     return Page([view])
 
 
+def of_words(span: Span) -> Doc:
+    """A document of the words of another one, without its annotation."""
+    return Doc(span.vocab, words=[token.text for token in span], spaces=[bool(token.whitespace_) for token in span])
+
+
 def sections(name: str, pipe: Any, before: Doc, gold: Optional[Doc]) -> Iterator[Union[Section, str]]:
     """What a component has to show, and notes of what it has not.
 
@@ -71,7 +76,7 @@ def sections(name: str, pipe: Any, before: Doc, gold: Optional[Doc]) -> Iterator
     elif isinstance(pipe, FodlParser):
         yield from parser.sections(name, pipe, before, in_full(pipe, before), gold)
     elif isinstance(pipe, RecurrentCategorizer):
-        yield others.categories(name, pipe, pipe(before.copy()))
+        yield from others.categories(name, pipe, before, pipe(before.copy()))
     elif isinstance(pipe, FodlSeq2Seq):
         yield from seq2seq.sections(name, pipe, before, in_full(pipe, before))
     elif isinstance(pipe, FodlSkipThought):

@@ -1,6 +1,6 @@
 """What a sequence-to-sequence component writes, and how."""
 
-from typing import Iterator, List
+from typing import Iterator, List, Union
 
 import numpy as np
 from spacy.tokens import Doc
@@ -17,7 +17,7 @@ TOP_SYMBOLS = 3
 MOST_SYMBOLS = 100
 
 
-def sections(name: str, pipe: FodlSeq2Seq, before: Doc, doc: Doc) -> Iterator[Section]:
+def sections(name: str, pipe: FodlSeq2Seq, before: Doc, doc: Doc) -> Iterator[Union[Section, str]]:
     """What was written for a document, and how.
 
     before, doc (Doc): The document without and with what was written for it.
@@ -66,6 +66,9 @@ def steps(name: str, pipe: FodlSeq2Seq, doc: Doc, tokens: List[str], ends: bool,
     fed = [symbols[EOS], *tokens][: len(choices)]
     caption = (
         "A row a step: what was written last and is fed to the decoder, at first the sign for the end; what it writes "
-        f"next, with its probability; and what it could have written instead.{note}"
+        "next, with its probability by itself (a beam may take another one than the most probable); and what it could "
+        f"have written instead.{note}"
     )
+    if pipe.target.constraint([doc]) is not None:
+        caption += " What would not be well-formed is left out, whatever the network gives it."
     return Choices(f"{name}: symbol by symbol", caption, [f"{symbol} →" for symbol in fed], choices)
