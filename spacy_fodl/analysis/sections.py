@@ -72,7 +72,7 @@ class Choices(Section):
 
     def figure(self) -> "plots.Figure":
         texts = [
-            "   ".join(f"{choice['name']} {choice['value']:.2f}".strip() for choice in choices)
+            " · ".join(f"{choice['name']} {choice['value']:.2f}".strip() for choice in choices)
             for choices in self.choices
         ]
         return plots.plot_bars(self.things, [choices[0]["value"] for choices in self.choices], texts)
