@@ -24,7 +24,7 @@ from spacy_fodl.analysis.page import Page, View
 from spacy_fodl.analysis.sections import padding
 from spacy_fodl.cli import fodl_cli
 from spacy_fodl.explain import explain
-from spacy_fodl.explain.parser import tree_drawing
+from spacy_fodl.explain.parser import MOST_WORDS, tree_drawing, uncovered
 from spacy_fodl.explain.pipelines import MOST_TOKENS
 from spacy_fodl.layers import torch_modules
 from spacy_fodl.pipeline.targets import END
@@ -555,3 +555,40 @@ def test_the_beam_tells_its_hypotheses(nlp, open_page):
         tab.keyboard.press(key)
     assert section.locator(".told").text_content().startswith("step 4, place 2: ")
     assert section.locator("circle[tabindex='0']").count() == 1
+
+
+def test_words_that_a_category_hangs_on(nlp):
+    text = "I like green eggs ."
+    words = named(explain(nlp, text), "fodl_textcat: words")
+    doc = nlp(text)
+    assert words.columns == [token.text for token in doc]
+    assert words.rows == sorted(doc.cats, key=doc.cats.get, reverse=True)
+    textcat = nlp.get_pipe("fodl_textcat")
+    without = textcat(Doc(nlp.vocab, words=["I", "like", "eggs", "."]))
+    assert words.values[0][2] == pytest.approx(doc.cats[words.rows[0]] - without.cats[words.rows[0]], abs=2e-3)
+    assert words.high == pytest.approx(np.abs(words.values).max(), abs=2e-3)
+
+
+def test_words_of_a_document_are_taken_as_they_are(nlp):
+    page = explain(nlp, Doc(nlp.vocab, words=["I", "like ham", "."]))
+    assert named(page, "fodl_tagger: tags").things == ["I", "like ham", "."]
+
+
+def test_pictures_of_several_pipelines_lie_apart(nlp, tmp_path):
+    pytest.importorskip("matplotlib")
+    page = Page([View(name, "I", sections=explain(nlp, "I").sections[:1]) for name in ("some/model", "other")])
+    files = [str(file.relative_to(tmp_path)) for file in page.save_figures(tmp_path)]
+    assert files == ["1-some-model/fodl_tagger-tags.svg", "2-other/fodl_tagger-tags.svg"]
+
+
+def test_trees_below_each_other_and_none_that_is_too_large(nlp):
+    words = ["I", "eat", ".", "You", "walk"]
+    doc = Doc(nlp.vocab, words=words, heads=[1, 1, 1, 4, 4], deps=["nsubj", "ROOT", "punct", "nsubj", "ROOT"])
+    drawing = tree_drawing("trees", "", doc[:], [token.head.i for token in doc], [token.dep_ for token in doc])
+    root = ET.fromstring(drawing.svg)
+    assert [float(part.get("y")) for part in root] == [0, float(root[0].get("height"))]
+    n = MOST_WORDS + 1
+    long = Doc(nlp.vocab, words=["a"] * n)
+    assert "not drawn" in tree_drawing("trees", "", long[:], [0] * n, ["ROOT", *["obj"] * (n - 1)])
+    assert uncovered([1, 1, 1, 4, 4]) == [0, 3, 5]
+    assert uncovered([0, 1]) == [0, 1, 2]
