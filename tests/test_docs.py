@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from spacy_fodl.cli import fodl_cli
 
-from .util import ROOT, run
+from .util import ROOT, run_here
 
 PAGES = {path.name: path.read_text(encoding="utf8") for path in (ROOT / "docs").glob("*.md")}
 COMMANDS = [line for text in PAGES.values() for line in re.findall(r"^python -m spacy fodl (.*)$", text, re.MULTILINE)]
@@ -18,7 +18,7 @@ COMMANDS = [line for text in PAGES.values() for line in re.findall(r"^python -m 
 def test_python_excerpts_run(page, tmp_path):
     pytest.importorskip("matplotlib")
     for code in re.findall(r"```python\n(.*?)```", PAGES[page], re.DOTALL):
-        assert run(f"import os; os.chdir({str(tmp_path)!r})\n{code}")
+        assert run_here(code, tmp_path)
 
 
 @pytest.mark.parametrize(

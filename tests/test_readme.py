@@ -6,14 +6,14 @@ import pytest
 from spacy.util import load_model_from_config, registry
 from thinc.api import Config
 
-from .util import ROOT, run
+from .util import ROOT, run_here
 
 README = (ROOT / "README.md").read_text(encoding="utf8")
 
 
 def test_python_excerpts_run(tmp_path):
     excerpts = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    printed = [run(f"import os; os.chdir({str(tmp_path)!r})\n{code}") for code in excerpts]
+    printed = [run_here(code, tmp_path) for code in excerpts]
     shown = [
         "('blue', 'JJ', ",
         "('blue', 'amod', 'eggs')",

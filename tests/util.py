@@ -1,5 +1,7 @@
 """Helpers that several tests share."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -68,3 +70,17 @@ def run(code: str, timeout: int = 120) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def run_here(code: str, folder: Path) -> str:
+    """Run Python code that a page shows, in a folder, and return what it prints. A process of its own would spend
+    seconds on imports."""
+    printed = io.StringIO()
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, "<excerpt>", "exec"), {"__name__": "__main__"})
+    finally:
+        os.chdir(before)
+    return printed.getvalue()
