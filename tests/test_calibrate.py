@@ -7,7 +7,7 @@ import spacy
 from spacy.tokens import Doc, DocBin
 
 from .pipeline.test_parser import CROSSING, SENTENCES, gold_doc, trained
-from .test_cli import spacy_fodl
+from .util import fodl
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_the_temperature_is_stored(folder, tmp_path):
     pytest.importorskip("matplotlib")
     output, numbers, plot = tmp_path / "calibrated", tmp_path / "new" / "numbers.json", tmp_path / "plot.png"
     paths = ["--output", str(output), "--json", str(numbers), "--plot", str(plot)]
-    done = spacy_fodl("calibrate", str(folder / "model"), str(folder / "dev.spacy"), *paths)
+    done = fodl("calibrate", str(folder / "model"), str(folder / "dev.spacy"), *paths)
     assert done.returncode == 0, done.stderr + done.stdout
     found = json.loads(numbers.read_text())
     assert found["words"] == 5 - 1 + 4 + 5 + 7 + 9
@@ -46,7 +46,7 @@ def test_the_temperature_is_stored(folder, tmp_path):
 def test_in_place_with_another_beam(folder, tmp_path):
     nlp = spacy.load(folder / "model")
     nlp.to_disk(tmp_path)
-    done = spacy_fodl("calibrate", str(tmp_path), str(folder / "dev.spacy"), "--beam-width", "6", "-G")
+    done = fodl("calibrate", str(tmp_path), str(folder / "dev.spacy"), "--beam-width", "6", "-G")
     assert done.returncode == 0, done.stderr + done.stdout
     loaded = spacy.load(tmp_path).get_pipe("fodl_parser")
     assert loaded.temperature != 1.0
@@ -65,7 +65,7 @@ def test_in_place_with_another_beam(folder, tmp_path):
 )
 def test_what_can_not_be_calibrated(folder, model, data, options, error):
     before = (folder / "model" / "fodl_parser" / "cfg").read_bytes()
-    done = spacy_fodl("calibrate", str(folder / model), str(folder / data), *options)
+    done = fodl("calibrate", str(folder / model), str(folder / data), *options)
     assert done.returncode == 1
     assert error in done.stdout + done.stderr
     assert (folder / "model" / "fodl_parser" / "cfg").read_bytes() == before

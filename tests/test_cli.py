@@ -12,10 +12,10 @@ from spacy.training import Example
 from spacy_fodl.models.extensions import add_target_extension
 
 from .pipeline.test_parser import SENTENCES, trained
-from .util import trained_tagger
+from .util import fodl, trained_tagger
 
 
-def spacy_fodl(*args):
+def in_process_of_its_own(*args):
     return subprocess.run([sys.executable, "-m", "spacy", "fodl", *args], capture_output=True, text=True, timeout=120)
 
 
@@ -29,7 +29,7 @@ def model(tmp_path_factory):
 def test_show_prints_a_table_and_writes_a_report(model, tmp_path):
     (tmp_path / "scores.json").write_text(json.dumps({"tag_acc": 0.875, "pos_acc": None, "speed": 1234.5}))
     report = tmp_path / "new" / "report.md"
-    done = spacy_fodl(
+    done = in_process_of_its_own(
         "show", model, "I walk | to town", "--scores", str(tmp_path / "scores.json"), "--output", str(report)
     )
     assert done.returncode == 0, done.stderr
@@ -44,7 +44,7 @@ def test_show_prints_a_table_and_writes_a_report(model, tmp_path):
 
 def test_show_without_a_tagger(tmp_path):
     spacy.blank("en").to_disk(tmp_path)
-    done = spacy_fodl("show", str(tmp_path), "a")
+    done = fodl("show", str(tmp_path), "a")
     assert done.returncode == 1
     assert "F301" in done.stdout + done.stderr
 
@@ -53,7 +53,7 @@ def test_show_of_a_tag_that_a_later_component_set(tmp_path):
     nlp = trained_tagger(steps=20)
     nlp.add_pipe("attribute_ruler").add([[{"ORTH": "ham"}]], {"TAG": "FOOD"})
     nlp.to_disk(tmp_path)
-    done = spacy_fodl("show", str(tmp_path), "I like\nham")
+    done = fodl("show", str(tmp_path), "I like\nham")
     assert done.returncode == 0, done.stderr
     (row,) = [line.split() for line in done.stdout.splitlines() if line.startswith("ham")]
     assert row[:3] == ["ham", "FOOD", "-"]
@@ -68,7 +68,7 @@ def test_show_of_trees(tmp_path):
     for _ in range(30):
         nlp.update(examples, sgd=optimizer)
     nlp.to_disk(tmp_path)
-    done = spacy_fodl("show", str(tmp_path), "I like ham")
+    done = in_process_of_its_own("show", str(tmp_path), "I like ham")
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
@@ -80,11 +80,11 @@ def test_show_of_trees(tmp_path):
 def test_show_of_steps(tmp_path):
     nlp = trained([SENTENCES[0]], beam_width=2)
     nlp.to_disk(tmp_path)
-    done = spacy_fodl("show", str(tmp_path), "I like green eggs .", "--steps")
+    done = fodl("show", str(tmp_path), "I like green eggs .", "--steps")
     assert done.returncode == 0
     assert re.search(r"ROOT +I like green eggs … +SHIFT +1\.00", done.stdout)
     assert re.search(r"ROOT I like +green eggs \. +LEFT-ARC\(nsubj\) +[01]\.\d\d +\S+ 0\.\d\d", done.stdout)
-    assert "LEFT-ARC" not in spacy_fodl("show", str(tmp_path), "I like green eggs .").stdout
+    assert "LEFT-ARC" not in fodl("show", str(tmp_path), "I like green eggs .").stdout
 
 
 def test_show_of_sentences(tmp_path):
@@ -94,25 +94,25 @@ def test_show_of_sentences(tmp_path):
     nlp.initialize(lambda: [Example(doc, doc) for doc in docs])
     assert pipe.has_decoders
     nlp.to_disk(tmp_path)
-    done = spacy_fodl("show", str(tmp_path), "I sat. It rained. I sat.")
+    done = fodl("show", str(tmp_path), "I sat. It rained. I sat.")
     assert len(re.findall(r"I sat\. +I sat\. +1\.00", done.stdout)) == 2
     assert re.search(r"It rained\. +I sat\. +-?0\.\d\d", done.stdout)
-    assert re.search(r"I sat\. +- +-", spacy_fodl("show", str(tmp_path), "I sat.").stdout)
-    assert spacy_fodl("show", str(tmp_path), " ").returncode == 0
+    assert re.search(r"I sat\. +- +-", fodl("show", str(tmp_path), "I sat.").stdout)
+    assert fodl("show", str(tmp_path), " ").returncode == 0
 
 
 def test_show_of_two_lines_and_of_scores_that_are_none(model, tmp_path):
     report, scores = tmp_path / "report.md", tmp_path / "scores.json"
     scores.write_text("[1]")
-    done = spacy_fodl("show", model, "I walk", "--scores", str(scores))
+    done = fodl("show", model, "I walk", "--scores", str(scores))
     assert done.returncode == 1
     assert "F306" in done.stdout + done.stderr
-    assert spacy_fodl("show", model, "I walk\nto town", "--output", str(report)).returncode == 0
+    assert fodl("show", model, "I walk\nto town", "--output", str(report)).returncode == 0
     assert "> I walk\n> to town\n" in report.read_text(encoding="utf8")
 
 
 def test_show_of_an_empty_text(model):
-    assert spacy_fodl("show", model, "").returncode == 0
+    assert fodl("show", model, "").returncode == 0
 
 
 # -- convert
@@ -132,7 +132,7 @@ def test_convert_every_format(tmp_path):
         source.write_text(text)
         output = tmp_path / "new" / f"{format}.spacy"
         more = ["--target", str(source)] if format == "parallel" else []
-        done = spacy_fodl("convert", format, str(source), str(output), *more)
+        done = fodl("convert", format, str(source), str(output), *more)
         assert done.returncode == 0, done.stdout + done.stderr
         (doc,) = DocBin().from_disk(output).get_docs(spacy.blank("en").vocab)
         assert doc[0].text == "Go"
@@ -143,7 +143,7 @@ def test_convert_every_format(tmp_path):
 def test_convert_reviews_with_labels_of_ones_own(tmp_path):
     (tmp_path / "a.tsv").write_text("good\t1\tGo\n")
     output = tmp_path / "a.spacy"
-    done = spacy_fodl("convert", "reviews", str(tmp_path / "a.tsv"), str(output), "--label", "good", "--label", "bad")
+    done = fodl("convert", "reviews", str(tmp_path / "a.tsv"), str(output), "--label", "good", "--label", "bad")
     assert done.returncode == 0, done.stdout + done.stderr
     (doc,) = DocBin().from_disk(output).get_docs(spacy.blank("en").vocab)
     assert doc.cats == {"good": 1.0, "bad": 0.0}
@@ -154,14 +154,14 @@ def test_convert_reviews_with_labels_of_ones_own(tmp_path):
 )
 def test_convert_makes_nothing_that_spacy_would_not_read(tmp_path, text, output, error):
     (tmp_path / "in.txt").write_text(text)
-    done = spacy_fodl("convert", "text", str(tmp_path / "in.txt"), str(tmp_path / output))
+    done = fodl("convert", "text", str(tmp_path / "in.txt"), str(tmp_path / output))
     assert done.returncode == 1
     assert error in done.stdout + done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["in.txt"]
 
 
 def test_show_of_a_wrong_path(tmp_path):
-    done = spacy_fodl("show", str(tmp_path / "nowhere"), "a")
+    done = fodl("show", str(tmp_path / "nowhere"), "a")
     assert done.returncode == 1
     assert "E050" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -171,16 +171,16 @@ def test_convert_checks_sha256(tmp_path):
     (tmp_path / "a.txt").write_text("Go\n")
     output = tmp_path / "a.spacy"
     good = hashlib.sha256(b"Go\n").hexdigest()
-    done = spacy_fodl("convert", "text", str(tmp_path / "a.txt"), str(output), "--sha256", "0" * 64)
+    done = fodl("convert", "text", str(tmp_path / "a.txt"), str(output), "--sha256", "0" * 64)
     assert done.returncode == 1
     assert "F406" in done.stdout + done.stderr
     assert not output.exists()
-    assert spacy_fodl("convert", "text", str(tmp_path / "a.txt"), str(output), "--sha256", good).returncode == 0
+    assert fodl("convert", "text", str(tmp_path / "a.txt"), str(output), "--sha256", good).returncode == 0
 
 
 def test_convert_of_a_broken_file_leaves_nothing_behind(tmp_path):
     (tmp_path / "a").write_text("Go VB B-VP\nbroken\n")
-    done = spacy_fodl("convert", "conll2000", str(tmp_path / "a"), str(tmp_path / "out" / "a.spacy"))
+    done = fodl("convert", "conll2000", str(tmp_path / "a"), str(tmp_path / "out" / "a.spacy"))
     assert done.returncode == 1
     assert "F403" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -191,6 +191,6 @@ def test_convert_of_a_broken_file_leaves_nothing_behind(tmp_path):
 def test_convert_wants_a_target_for_parallel_text_only(tmp_path, arguments):
     (tmp_path / "a").write_text("Go\n")
     format, *more = arguments
-    done = spacy_fodl("convert", format, str(tmp_path / "a"), str(tmp_path / "a.spacy"), *more)
+    done = fodl("convert", format, str(tmp_path / "a"), str(tmp_path / "a.spacy"), *more)
     assert done.returncode == 1
     assert "F302" in done.stdout + done.stderr

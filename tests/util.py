@@ -5,14 +5,18 @@ import io
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
-from typing import List
+from typing import Any, List, NamedTuple
 
 import spacy
 import torch
 from spacy.language import Language
 from spacy.training import Example
 from torch.overrides import TorchFunctionMode
+from typer.testing import CliRunner
+
+from spacy_fodl.cli import fodl_cli
 
 ROOT = Path(__file__).parent.parent
 
@@ -84,3 +88,19 @@ def run_here(code: str, folder: Path) -> str:
     finally:
         os.chdir(before)
     return printed.getvalue()
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def fodl(*arguments: Any) -> Done:
+    """`python -m spacy fodl` within this process."""
+    done = CliRunner().invoke(fodl_cli, [str(argument) for argument in arguments])
+    failed = done.exception is not None and not isinstance(done.exception, SystemExit)
+    trace = "".join(traceback.format_exception(done.exception)) if failed else ""
+    return Done(done.exit_code, done.output, trace)

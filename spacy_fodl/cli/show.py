@@ -117,7 +117,7 @@ def tag_rows(nlp: Language, name: str, doc: Doc) -> List[Row]:
         # A later component may have set another tag.
         chosen = f"{p[tagger.labels.index(token.tag_)]:.2f}" if token.tag_ in tagger.labels else "-"
         pos = [token.pos_] if has_pos else []
-        rows.append([one_line(token.text), token.tag_, *pos, chosen, rival, spacy.explain(token.tag_) or ""])
+        rows.append([one_line(token.text), token.tag_, *pos, chosen, rival, GLOSSARY.get(token.tag_, "")])
     return rows
 
 

@@ -1,6 +1,4 @@
 import gzip
-import subprocess
-import sys
 import tracemalloc
 
 import numpy as np
@@ -10,6 +8,8 @@ from numpy.testing import assert_allclose
 from spacy.tokens import Doc, DocBin
 
 from spacy_fodl.training.vectors import KUMO, make_vectors, read_vectors, with_lower
+
+from ..util import fodl
 
 WORDS = ["the", "Paris", "apple", "naïve", "zzz"]
 DATA = np.arange(20, dtype="float32").reshape(5, 4) / 7
@@ -155,8 +155,7 @@ def test_exact_form_first_then_lower_case():
 
 
 def fodl_vectors(*args):
-    command = [sys.executable, "-m", "spacy", "fodl", "vectors", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return fodl("vectors", *args)
 
 
 @pytest.fixture
