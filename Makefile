@@ -1,10 +1,11 @@
 # make quickstart   install, train on the starter corpus, show the result
 # make test         install what tests need and run them
+# make docs         build the pages of docs/ as a site, in site/
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test lint types gpu-check wheel clean
+.PHONY: quickstart test lint types docs gpu-check wheel clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/python -m spacy project run quickstart --force
@@ -19,6 +20,9 @@ lint: $(VENV)/installed-dev
 
 types: $(VENV)/installed-dev
 	$(BIN)/mypy
+
+docs: $(VENV)/installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # Runs the tests that need a GPU; without one they are skipped, and pytest says so.
 gpu-check: $(VENV)/installed-dev
@@ -43,4 +47,4 @@ $(VENV)/installed-dev: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf build dist *.egg-info corpus training metrics packages quickstart
+	rm -rf build dist *.egg-info corpus training metrics packages quickstart site

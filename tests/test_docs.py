@@ -1,7 +1,10 @@
 """What docs/ shows works. Its tables are checked beside those of README."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -35,3 +38,14 @@ def test_commands_run(command, tmp_path, monkeypatch):
 def test_pictures_are_there(page):
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", PAGES[page]):
         assert (ROOT / "docs" / picture).is_file()
+
+
+def test_the_site_builds(tmp_path):
+    """With links between pages, and to their parts, that hold."""
+    pytest.importorskip("mkdocs", reason="the extra 'docs' is not installed")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path.parent.name for path in tmp_path.glob("*/index.html")} == {page[:-3] for page in PAGES} - {"index"}
