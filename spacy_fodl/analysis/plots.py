@@ -20,8 +20,8 @@ TITLES = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 DECADES = 30
 # What XML can't hold (section 2.2 of XML 1.0).
 UNPRINTABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# Letters of a label, and rows of a table: a picture of any text has a size that can be looked at.
-LONGEST, MOST_ROWS = 400, 150
+# Letters of a column's name and of any label, and rows of a table: a picture of any text has a size to be looked at.
+NAME, LONGEST, MOST_ROWS = 30, 400, 150
 
 
 def plot_gradient_flow(flows: Dict[str, GradientFlow]) -> "Figure":
@@ -141,7 +141,8 @@ def plot_matrix(
     image = axes.imshow(
         values, aspect="auto", interpolation="nearest", cmap=shades_of(is_signed), vmin=least, vmax=high
     )
-    axes.set_xticks(range(len(columns)), [plain(name) for name in columns], rotation=60, ha="right", fontsize="small")
+    names = [plain(name if len(name) <= NAME else f"{name[: NAME - 1]}…") for name in columns]
+    axes.set_xticks(range(len(columns)), names, rotation=60, ha="right", fontsize="small")
     axes.set_yticks(range(len(rows)), [plain(name) for name in rows], fontsize="small")
     figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
     return figure

@@ -596,3 +596,8 @@ def test_trees_below_each_other_and_none_that_is_too_large(nlp):
     assert "not drawn" in tree_drawing("trees", "", long[:], [0] * n, ["ROOT", *["obj"] * (n - 1)])
     assert uncovered([1, 1, 1, 4, 4]) == [0, 3, 5]
     assert uncovered([0, 1]) == [0, 1, 2]
+
+
+@pytest.mark.browser
+def test_long_words_stay_on_the_page(nlp, open_page):
+    open_page(explain(nlp, f"I like {'ham' * 100} ."))
