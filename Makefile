@@ -10,9 +10,10 @@ BIN := $(VENV)/bin
 quickstart: $(VENV)/installed
 	$(BIN)/python -m spacy project run quickstart --force
 
-# Two processes, each with whole files of tests: some files train a pipeline that all their tests use.
+# Two processes, each with whole files of tests: some files train a pipeline that all their tests use. In the order of the
+# files: by default those with few tests come last, and the slowest of all are among them.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check
