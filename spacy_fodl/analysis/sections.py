@@ -2,6 +2,7 @@
 picture."""
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
@@ -16,7 +17,7 @@ PICTURES = (".svg", ".png", ".pdf")
 
 
 @dataclass(frozen=True)
-class Section:
+class Section(ABC):
     """A part of a page."""
 
     title: str
@@ -44,16 +45,12 @@ class Section:
         path.write_bytes(data)
         return path
 
+    @abstractmethod
     def picture(self, suffix: str) -> bytes:
         """The section as the content of a file.
 
         suffix (str): Of the file, as in save.
         """
-        return plots.as_bytes(self.figure(), suffix)
-
-    def figure(self) -> "plots.Figure":
-        """The section as a figure of matplotlib's."""
-        raise NotImplementedError
 
     def _repr_html_(self) -> str:
         from .page import Page, View
@@ -62,7 +59,19 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Choices(Section):
+class Plotted(Section):
+    """A part whose picture is matplotlib's."""
+
+    def picture(self, suffix: str) -> bytes:
+        return plots.as_bytes(self.figure(), suffix)
+
+    @abstractmethod
+    def figure(self) -> "plots.Figure":
+        """The section as a figure of matplotlib's."""
+
+
+@dataclass(frozen=True)
+class Choices(Plotted):
     """For each of some things the likeliest of several choices."""
 
     things: List[str]
@@ -100,7 +109,7 @@ class Drawing(Section):
 
 
 @dataclass(frozen=True)
-class Matrix(Section):
+class Matrix(Plotted):
     """Numbers as a grid of shades, with words on both axes."""
 
     rows: List[str]
@@ -128,7 +137,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Cells(Section):
+class Cells(Plotted):
     """Words in rows and columns."""
 
     columns: List[str]
@@ -143,7 +152,7 @@ class Cells(Section):
 
 
 @dataclass(frozen=True)
-class Texts(Section):
+class Texts(Plotted):
     """Some texts, each with a number."""
 
     texts: List[str]
@@ -155,7 +164,7 @@ class Texts(Section):
 
 
 @dataclass(frozen=True)
-class Player(Section):
+class Player(Plotted):
     """A derivation, to be gone through step by step."""
 
     words: List[str]
