@@ -17,6 +17,8 @@ def load(task: str) -> Results:
 
 
 def table(header: List[str], rows: List[List[str]]) -> str:
+    if not rows:
+        return "Not measured yet."
     aligned = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join("| " + " | ".join(row) + " |" for row in [header, aligned, *rows])
 
@@ -28,6 +30,75 @@ def percent(mean: Dict[str, float], key: str) -> str:
 
 def median(result: Dict[str, Any], key: str) -> float:
     return statistics.median(run[key] for run in result["runs"])
+
+
+# What the summary compares: task, the key of what is compared, its title, our system, and peers with their names.
+SUMMARY = [
+    (
+        "tagger",
+        "test_acc",
+        "tagging CoNLL-2000, accuracy",
+        "fodl",
+        {"spacy": "spaCy's `tagger`", "spacy_averages": "with averaged weights"},
+    ),
+    (
+        "textcat",
+        "test_acc",
+        "classifying IMDB reviews, accuracy",
+        "fodl",
+        {"spacy_bow": "spaCy's `textcat`", "spacy_ensemble": "its ensemble", "nbsvm": "NB-SVM"},
+    ),
+    (
+        "parser",
+        "test_las_acc",
+        "parsing EWT, GloVe vectors, greedy, LAS",
+        "local_gold",
+        {"spacy_vectors_gold": "spaCy's `parser`, GloVe vectors", "spacy_gold": "without", "udpipe_gold": "UDPipe 1"},
+    ),
+    (
+        "parser",
+        "test_las_acc",
+        "the same, global, beam of 8",
+        "fodl_gold",
+        {"spacy_beam_gold": "spaCy's `beam_parser`"},
+    ),
+    (
+        "parser",
+        "raw_test_las_acc",
+        "parsing raw text, GloVe vectors, LAS",
+        "fodl_joint",
+        {"spacy_joint": "spaCy's `parser`, no vectors"},
+    ),
+    (
+        "seq2seq",
+        "test_beam_bleu_acc",
+        "translating Multi30k, English to French, BLEU",
+        "fodl",
+        {"joeynmt": "JoeyNMT's RNN"},
+    ),
+]
+
+
+def summary() -> str:
+    """Our best beside peers, a row a task."""
+    rows = []
+    for task, key, title, ours, peers in SUMMARY:
+        results = load(task)
+        if ours in results:
+            theirs = [
+                f"{name} {percent(results[peer]['mean'], key)}" for peer, name in peers.items() if peer in results
+            ]
+            rows.append([title, percent(results[ours]["mean"], key), "; ".join(theirs) or "-"])
+    speeds = [
+        ("tagger", "speed", "words_per_second_ratio", "tagging, words/s, times spaCy's"),
+        ("parser", "speed", "words_per_second_ratio", "parsing on the same tok2vec, times spaCy's"),
+        ("parser", "speed_beam", "words_per_second_ratio", "the same with a beam of 8"),
+    ]
+    for task, name, key, title in speeds:
+        results = load(task)
+        if name in results:
+            rows.append([title, f"{median(results[name], key):.2f}", "1"])
+    return table(["%, but for speeds", "spacy-fodl", "others"], rows)
 
 
 def tagger_accuracy() -> str:
@@ -46,7 +117,7 @@ def tagger_accuracy() -> str:
 def tagger_sweep() -> str:
     results = load("tagger")
     grams = {n: results[f"gram{n}"]["mean"] for n in range(1, 6) if f"gram{n}" in results}
-    rows = [["test accuracy, %", *(percent(mean, "test_acc") for mean in grams.values())]]
+    rows = [["test accuracy, %", *(percent(mean, "test_acc") for mean in grams.values())]] if grams else []
     return table(["n (the word and n - 1 before it)", *map(str, grams)], rows)
 
 
@@ -208,7 +279,7 @@ def parser_beam() -> str:
     """The globally trained parser with other beams than it was trained with: a column a beam."""
     results = load("parser")
     if "fodl_gold" not in results:
-        return table(["beam"], [])
+        return table([], [])
     mean = results["fodl_gold"]["mean"]
     beams = sorted(int(key[4:-12]) for key in mean if re.fullmatch(r"beam\d+_dev_las_acc", key))
     rows = [
@@ -254,7 +325,7 @@ def parser_stream() -> str:
     """Memory while many words go by."""
     results = load("parser")
     if "stream" not in results:
-        return table(["words"], [])
+        return table([], [])
     mean = results["stream"]["mean"]
     tenths = [1, 2, 5, 10]
     memory = [f"{mean[f'after_{n}0_percent_mib']:,.0f}" for n in tenths]
@@ -266,7 +337,7 @@ def parser_long() -> str:
     """Single documents: a column a length."""
     results = load("parser")
     if "long" not in results:
-        return table(["words in a document"], [])
+        return table([], [])
     mean = results["long"]["mean"]
     lengths = sorted({int(key.split("_")[1]) for key in mean if key.startswith("known_")})
     rows = []
@@ -346,6 +417,7 @@ def one_of(values: List[Any], what: str) -> Any:
 
 
 TABLES: Dict[str, Callable[[], str]] = {
+    "summary": summary,
     "tagger-accuracy": tagger_accuracy,
     "tagger-sweep": tagger_sweep,
     "tagger-speed": tagger_speed,

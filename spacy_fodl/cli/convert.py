@@ -46,8 +46,8 @@ def convert(
     target_sha256: Optional[str] = typer.Option(None, help="The same for the file with the translations"),
 ) -> None:
     """Convert a treebank (conllu), the CoNLL-2000 shared task (conll2000), labelled texts (reviews: folders as in the
-    Large Movie Review Dataset, or lines of label, id and text), parallel text or running text (a sentence a line) to a
-    .spacy file, and check the file that it comes from."""
+    Large Movie Review Dataset, or lines of label, id and text, or of label and text), parallel text or running text (a
+    sentence a line) to a .spacy file, and check the file that it comes from."""
     if (target is None) == (format is Format.parallel):
         msg.fail(Errors.F302, exits=1)
     if label and format is not Format.reviews:

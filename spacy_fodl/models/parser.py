@@ -86,7 +86,7 @@ def starts_of_words(starts: np.ndarray, tokens: np.ndarray) -> np.ndarray:
 
 def build_transition_parser_v1(
     tok2vec: Model[List[Doc], List[Floats2d]],
-    features: Literal["stack3", "syntaxnet"] = "stack3",
+    features: str = "stack3",
     hidden: int = 128,
     activation: Literal["relu", "gelu", "mish", "silu", "tanh", "cube"] = "relu",
     label_width: int = 32,
@@ -100,6 +100,7 @@ def build_transition_parser_v1(
     tok2vec (Model[List[Doc], List[Floats2d]]): Makes the token vectors.
     features (str): What the scores look at. "stack3": three words of the stack, two of the buffer, and the outermost
         children of the upper two. "syntaxnet": words at its twenty places (Andor et al. 2016), and labels at twelve.
+        Or another name in transition.features.FEATURE_SETS.
     hidden (int): Width of the hidden layer.
     activation (str): The non-linearity after it.
     label_width (int): Width of the vectors of labels; of no effect with "stack3".
@@ -108,8 +109,10 @@ def build_transition_parser_v1(
     grad_clip (float): Bound on the global norm of the torch layer's gradients; 0 for none.
     nO (Optional[int]): Number of actions; None to infer it from the labels.
     RETURNS (Model): The model. It takes documents and gives Beams; in training it takes a Batch and gives the loss.
-    RAISES (ValueError): If a number is out of its range.
+    RAISES (ValueError): If a number is out of its range, or there is no such feature set.
     """
+    known = f"one of {', '.join(FEATURE_SETS)}"
+    check_argument(ARCHITECTURE, "features", features, features in FEATURE_SETS, known)
     check_argument(ARCHITECTURE, "hidden", hidden, hidden > 0, "positive")
     check_argument(ARCHITECTURE, "label_width", label_width, label_width > 0, "positive")
     check_training(ARCHITECTURE, dropout, grad_clip)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..errors import check_argument, check_training
 from ..layers import Free
+from ..modules.attention import ATTENTIONS
 from ..modules.seq2seq import EOS, Constraint, Seq2Seq, search
 from .runs import running_model
 
@@ -53,7 +54,7 @@ class Result(NamedTuple):
 
 def build_seq2seq_v1(
     tok2vec: Model[List[Doc], List[Floats2d]],
-    attention: Literal["none", "static", "additive", "dot"] = "additive",
+    attention: str = "additive",
     attend_from: Literal["current", "previous"] = "current",
     width: int = 256,
     encoder_depth: int = 1,
@@ -71,7 +72,8 @@ def build_seq2seq_v1(
     tok2vec (Model[List[Doc], List[Floats2d]]): Makes the token vectors: an embedding, spacy.Tok2Vec.v2 or a listener.
     attention (str): What the decoder sees of the source at each step: "none", only what its first state holds
         (Sutskever, Vinyals and Le 2014); "static", the mean of all states; "additive", what it chooses by a small
-        network (Bahdanau, Cho and Bengio 2015); "dot", by a product (Luong, Pham and Manning 2015).
+        network (Bahdanau, Cho and Bengio 2015); "dot", by a product (Luong, Pham and Manning 2015); or another name in
+        modules.attention.ATTENTIONS.
     attend_from (str): Which state of the decoder chooses: the "current" one of its lowest layer, whereby a known target
         is computed all at once, or the one of the "previous" step (as Bahdanau et al.), step by step.
     width (int): Width of the states of the decoder, and of one direction of the encoder.
@@ -88,8 +90,9 @@ def build_seq2seq_v1(
     RETURNS (Model): The model. It takes documents and gives a Result each; in training it takes a Batch and gives the
         loss. It is the mean over all symbols, which grad_clip goes with; the losses of other components are sums, so on
         a tok2vec that it shares with them it weighs little.
-    RAISES (ValueError): If a number is out of its range.
+    RAISES (ValueError): If a number is out of its range, or there is no such attention.
     """
+    check_argument(ARCHITECTURE, "attention", attention, attention in ATTENTIONS, f"one of {', '.join(ATTENTIONS)}")
     for name, value in (
         ("width", width),
         ("encoder_depth", encoder_depth),

@@ -18,7 +18,7 @@ def make_review_corpus_v1(
     stream.
 
     path (Union[str, Path]): A folder that holds a folder of .txt files for each label, as upstream publishes them; or a
-        file, plain or .gz, of lines `label<TAB>id<TAB>text`.
+        file, plain or .gz, of lines `label<TAB>id<TAB>text`, or all of them `label<TAB>text`, as the first line is.
     labels (List[str]): The labels.
     replace_breaks (bool): Whether a space takes the place of the markup `<br />`.
     limit (int): Texts to read; 0 for all.
@@ -34,15 +34,25 @@ def make_review_corpus_v1(
     return read
 
 
+# What a line should look like, by the number of tabs in the first one.
+LINES = [
+    "label and text, or label, id and text, separated by tabs",
+    "label and text, separated by one tab, as in the first line",
+    "label, id and text, separated by tabs, as in the first line",
+]
+
+
 def from_lines(path: Union[str, Path], labels: List[str]) -> Iterator[Tuple[str, str]]:
+    n_tabs = 0
     for number, line in numbered_lines(path):
+        n_tabs = n_tabs or min(line.count("\t"), 2)
         label, *rest = line.split("\t", 2)
-        if len(rest) != 2:
-            raise wrong_line(path, number, "expected label, id and text, separated by tabs")
+        if not rest or len(rest) != n_tabs:
+            raise wrong_line(path, number, f"expected {LINES[n_tabs]}")
         if label not in labels:
             reason = f"its label '{label}' is none of {', '.join(labels)}: name all labels (--label in the command)"
             raise wrong_line(path, number, reason)
-        yield label, rest[1]
+        yield label, rest[-1]
 
 
 def from_folders(path: Path, labels: List[str]) -> Iterator[Tuple[str, str]]:

@@ -154,6 +154,16 @@ def test_reviews_from_lines(nlp, write):
     assert first.predicted.cats == {}
 
 
+def test_reviews_from_lines_without_ids(nlp, write):
+    first, second = reader("ReviewCorpus", path=write("a.tsv", "pos\tGood.\nneg\tBad.\n"))(nlp)
+    assert (first.predicted.text, second.predicted.text) == ("Good.", "Bad.")
+    assert second.reference.cats == {"pos": 0.0, "neg": 1.0}
+    with pytest.raises(ValueError, match="Line 2 of .*one tab, as in the first line"):
+        list(reader("ReviewCorpus", path=write("b.tsv", "pos\tGood.\nneg\tBad,\tvery.\n"))(nlp))
+    with pytest.raises(ValueError, match="Line 1 of .*label and text, or label, id and text"):
+        list(reader("ReviewCorpus", path=write("c.tsv", "pos Good.\n"))(nlp))
+
+
 def test_reviews_keep_the_markup_on_request(nlp, write):
     (example,) = reader("ReviewCorpus", path=write("a.tsv", "pos\tx\ta<br />b\n"), replace_breaks=False)(nlp)
     assert example.predicted.text == "a<br />b"
