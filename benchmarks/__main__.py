@@ -11,7 +11,7 @@ from .harness import Options
 from .imdb import imdb
 from .report import pages, write_tables
 
-TASKS = ["linearized", "memory", "parser", "sentence_vectors", "seq2seq", "tagger", "textcat"]
+TASKS = ["linearized", "memory", "parser", "scaling", "sentence_vectors", "seq2seq", "tagger", "textcat"]
 CORPORA = {"conll2000": conll2000, "ewt": ewt, "imdb": imdb, "multi30k": multi30k}
 DATA = typer.Option(Path("data"), envvar="FODL_DATA", help="Folder with local copies of the corpora")
 

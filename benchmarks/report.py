@@ -347,6 +347,22 @@ def parser_long() -> str:
     return table(["words in a document", *(f"{n:,}" for n in lengths)], rows)
 
 
+def scaling(what: str, title: str, unit: str = "words_per_second") -> str:
+    """A row a component, a column a value of what varies."""
+    results = load("scaling")
+    found = [results[name] for name in ORDER if name in results]
+    pattern = re.compile(rf"{what}_(\d+)_{unit}")
+    values = sorted({int(match[1]) for result in found for match in map(pattern.fullmatch, result["mean"]) if match})
+    rows = []
+    for result in found:
+        figures = [result["mean"].get(f"{what}_{value}_{unit}") for value in values]
+        rows.append([result["description"], *("-" if figure is None else f"{figure:,.0f}" for figure in figures)])
+    return table([title, *(f"{value:,}" for value in values)], rows)
+
+
+ORDER = ["tagger", "parser", "parser_beam", "textcat", "seq2seq", "skipthought"]
+
+
 def tagger_setting() -> str:
     """On what the figures of the tagger were measured."""
     results = load("tagger")
@@ -442,6 +458,11 @@ TABLES: Dict[str, Callable[[], str]] = {
     "parser-stream": parser_stream,
     "parser-long": parser_long,
     "parser-setting": partial(setting_of, "parser"),
+    "scaling-length": partial(scaling, "length", "words/s by words in a document"),
+    "scaling-memory": partial(scaling, "length", "peak memory in MiB, the same", "mib"),
+    "scaling-batch": partial(scaling, "batch", "words/s by documents in a batch"),
+    "scaling-threads": partial(scaling, "threads", "words/s by the clock, by threads"),
+    "scaling-setting": partial(setting_of, "scaling"),
 }
 
 

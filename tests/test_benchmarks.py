@@ -1,6 +1,7 @@
 """The harness on a corpus made here: jobs, result files, tables."""
 
 import gzip
+import importlib
 import io
 import json
 import os
@@ -31,6 +32,7 @@ from benchmarks import (
     memory,
     parser,
     report,
+    scaling,
     sentence_vectors,
     seq2seq,
     tagger,
@@ -82,7 +84,7 @@ def corpora(tmp_path, monkeypatch):
 
 @pytest.fixture
 def options(corpora, tmp_path, monkeypatch):
-    for module in (harness, tagger, textcat):
+    for module in (harness, scaling, tagger, textcat):
         monkeypatch.setattr(module, "WORK", tmp_path / "work")
     monkeypatch.setattr(harness, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(report, "RESULTS", tmp_path / "results")
@@ -266,6 +268,22 @@ def test_the_corpora_have_the_counts_of_their_descriptions(tmp_path):
     }
 
 
+@pytest.fixture
+def here(monkeypatch):
+    """Jobs within this process: a new one for each would spend most of the time on imports."""
+
+    def run_job(job):
+        arguments = json.loads(json.dumps(job))
+        function = getattr(importlib.import_module(arguments.pop("module")), arguments.pop("function"))
+        return json.loads(json.dumps({**function(**arguments), "peak_memory_mib": 100}))
+
+    for module in (harness, parser, scaling, seq2seq, textcat):
+        monkeypatch.setattr(module, "run_job", run_job)
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.mark.slow
 def test_the_tagger_task_from_corpus_to_tables(options, tmp_path):
     tagger.run(replace(options, systems=["fodl", "spacy", "speed", "bridge"]))
@@ -288,7 +306,7 @@ def test_the_tagger_task_from_corpus_to_tables(options, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_parser_task_from_treebank_to_tables(options, corpora, tmp_path, monkeypatch):
+def test_the_parser_task_from_treebank_to_tables(here, options, corpora, tmp_path, monkeypatch):
     for name in parser.DATA:
         text = (harness.ROOT / "spacy_fodl" / "starter" / "treebank" / name.split("-")[-1]).read_text(encoding="utf8")
         put(corpora, name, text, monkeypatch)
@@ -398,7 +416,7 @@ def test_a_command_runs_for_its_processor_time(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_seq2seq_task_from_corpus_to_tables(options, corpora, tmp_path, monkeypatch):
+def test_the_seq2seq_task_from_corpus_to_tables(here, options, corpora, tmp_path, monkeypatch):
     for name in seq2seq.DATA:
         part, language = name.split("/")[1].split(".")
         part = {"train": "train", "val": "dev", "test_2016_flickr": "test"}[part]
@@ -424,7 +442,7 @@ def test_the_seq2seq_task_from_corpus_to_tables(options, corpora, tmp_path, monk
 
 
 @pytest.mark.slow
-def test_the_linearized_task_from_treebank_to_tables(options, corpora, tmp_path, monkeypatch):
+def test_the_linearized_task_from_treebank_to_tables(here, options, corpora, tmp_path, monkeypatch):
     monkeypatch.setattr(linearized, "WORK", tmp_path / "work")
     for name in parser.DATA:
         text = (harness.ROOT / "spacy_fodl" / "starter" / "treebank" / name.split("-")[-1]).read_text(encoding="utf8")
@@ -440,7 +458,7 @@ def test_the_linearized_task_from_treebank_to_tables(options, corpora, tmp_path,
 
 
 @pytest.mark.slow
-def test_the_sentence_vectors_task_from_corpus_to_tables(options, tmp_path, monkeypatch):
+def test_the_sentence_vectors_task_from_corpus_to_tables(here, options, tmp_path, monkeypatch):
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     monkeypatch.setattr(sentence_vectors, "WORK", tmp_path / "work")
     sentence_vectors.run(replace(options, systems=["fodl", "untrained", "tfidf"]))
@@ -454,7 +472,7 @@ def test_the_sentence_vectors_task_from_corpus_to_tables(options, tmp_path, monk
 
 
 @pytest.mark.slow
-def test_the_textcat_task_from_corpus_to_tables(options, tmp_path):
+def test_the_textcat_task_from_corpus_to_tables(here, options, tmp_path):
     pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     textcat.run(replace(options, systems=["spacy_bow", "nbsvm", "nbsvm_all", "tfidf"]))
     folder = tmp_path / "work" / "quick" / "textcat"
@@ -581,7 +599,7 @@ def test_a_seed_repeats_itself():
     assert errors[0] == errors[1] != errors[2]
 
 
-def test_the_memory_task_from_training_to_table(options, tmp_path, monkeypatch):
+def test_the_memory_task_from_training_to_table(here, options, tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "LAGS", [1, 5])
     memory.run(replace(options, systems=["rnn", "lstm"]))
     (tmp_path / "work" / "quick").rename(tmp_path / "results")
@@ -592,3 +610,15 @@ def test_the_memory_task_from_training_to_table(options, tmp_path, monkeypatch):
     assert "1 seeds" in report.memory_setting()
     with pytest.raises(SystemExit, match=r"cnn.*rnn, lstm, gru, rnn_far, lstm_far"):
         memory.run(replace(options, systems=["cnn"]))
+
+
+def test_the_scaling_task_from_starter_corpora_to_tables(here, options, tmp_path, monkeypatch):
+    monkeypatch.setattr(scaling, "THREADS", [1])
+    scaling.run(replace(options, systems=["parser_beam", "seq2seq"]))
+    (tmp_path / "work" / "quick").rename(tmp_path / "results")
+    lines = report.rendered("<!-- scaling-length -->\n<!-- end -->").splitlines()
+    assert lines[1] == "| words/s by words in a document | 10 | 100 |"
+    assert len(lines) == 3 + 2 + 1
+    assert "| 100 | 100 |" in report.rendered("<!-- scaling-memory -->\n<!-- end -->")
+    (run,) = json.loads((tmp_path / "results" / "scaling" / "parser_beam.json").read_text())["runs"]
+    assert run["length_100_words_per_second"] > 0

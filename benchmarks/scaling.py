@@ -1,0 +1,151 @@
+"""How speed and memory of every component depend on the length of documents, the size of batches, and threads. Needs no
+corpus: the pipelines have the models of configs/, after a short training on the starter corpora."""
+
+import itertools
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Union
+
+import spacy
+import torch
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.training.initialize import init_nlp
+from spacy.util import load_config, minibatch
+from thinc.api import Config
+
+from spacy_fodl.training.conllu import make_conllu_corpus_v1
+from spacy_fodl.training.parallel import make_parallel_corpus_v1
+from spacy_fodl.training.reviews import make_review_corpus_v1
+from spacy_fodl.training.running_text import make_text_corpus_v1
+
+from .harness import ROOT, WORK, Options, chosen, run_job, write_result
+from .training import keep
+
+TASK = "scaling"
+STARTER = ROOT / "spacy_fodl" / "starter"
+LENGTHS = [10, 100, 1000, 10000, 50000]
+BATCH_SIZES = [1, 8, 64, 512]
+THREADS = [1, 2]
+# Words of a document where something else varies, and the batch size where that doesn't.
+LENGTH, BATCH_SIZE = 20, 256
+N_WORDS = 20000
+WARM_UP = 30
+
+Reader = Callable[[Language], Iterable[Example]]
+
+
+def treebank() -> Reader:
+    return make_conllu_corpus_v1(STARTER / "treebank" / "train.conllu")
+
+
+class System(NamedTuple):
+    description: str
+    config: str
+    corpus: Callable[[], Reader]
+    beam_width: int = 0
+    longest: int = LENGTHS[-1]
+
+
+SYSTEMS: Dict[str, System] = {
+    "tagger": System("`fodl_tagger`, `configs/tagger.cfg`", "tagger.cfg", treebank),
+    "parser": System("`fodl_parser`, `configs/parser_fast.cfg`, sentence starts set", "parser_fast.cfg", treebank),
+    "parser_beam": System("the same with a beam of 8", "parser_fast.cfg", treebank, 8),
+    "textcat": System(
+        "`fodl_textcat`, `configs/textcat.cfg`",
+        "textcat.cfg",
+        lambda: make_review_corpus_v1(STARTER / "opinions" / "train.tsv"),
+    ),
+    "seq2seq": System(
+        "`fodl_seq2seq`, `configs/translate.cfg`, greedy, a symbol a word",
+        "translate.cfg",
+        lambda: make_parallel_corpus_v1(STARTER / "pairs" / "train.en", STARTER / "pairs" / "train.fr"),
+        1,
+        1000,
+    ),
+    "skipthought": System(
+        "`fodl_skipthought`, `configs/skipthought.cfg`, sentence starts set",
+        "skipthought.cfg",
+        lambda: make_text_corpus_v1(STARTER / "running" / "text.txt"),
+    ),
+}
+
+
+def run(options: Options) -> None:
+    steps, n_words = (2, 500) if options.quick else (WARM_UP, N_WORDS)
+    for name in chosen(options, list(SYSTEMS)):
+        folder = str(WORK / ("quick" if options.quick else "") / TASK / name)
+        run_job({"module": __name__, "function": "warm_up", "name": name, "steps": steps, "folder": folder})
+        standard = {"module": __name__, "function": "measure", "folder": folder, "n_words": n_words}
+        standard.update({"length": LENGTH, "batch_size": BATCH_SIZE, "threads": 1})
+        figures: Dict[str, Any] = {}
+        for length in LENGTHS[:2] if options.quick else LENGTHS:
+            if length <= SYSTEMS[name].longest:
+                found = run_job({**standard, "length": length})
+                figures[f"length_{length}_words_per_second"] = found["words_per_second"]
+                figures[f"length_{length}_mib"] = found["peak_memory_mib"]
+        for size in BATCH_SIZES[:1] if options.quick else BATCH_SIZES:
+            figures[f"batch_{size}_words_per_second"] = run_job({**standard, "batch_size": size})["words_per_second"]
+        for threads in THREADS:
+            found = run_job({**standard, "threads": threads})
+            figures[f"threads_{threads}_words_per_second"] = found["words_per_second_by_the_clock"]
+        print(write_result(TASK, name, SYSTEMS[name].description, {}, [figures], options), flush=True)
+
+
+def warm_up(name: str, steps: int, folder: str) -> Dict[str, Any]:
+    """The job of making a pipeline: what untrained components write or build would take other times."""
+    torch.set_num_threads(1)
+    system = SYSTEMS[name]
+    config = load_config(ROOT / "configs" / system.config, interpolate=False)
+    reader = system.corpus()
+    config["corpora"]["train"] = config["corpora"]["dev"] = {
+        "@readers": "spacy_fodl_benchmarks.Starter.v1",
+        "name": name,
+    }
+    nlp = init_nlp(Config(config))
+    examples = list(itertools.islice(reader(nlp), 500))
+    optimizer = nlp.resume_training()
+    batches = itertools.cycle(minibatch(examples, 32))
+    for batch in itertools.islice(batches, steps):
+        nlp.update(batch, sgd=optimizer, annotates=config["training"]["annotating_components"])
+    for pipe in list(nlp.pipe_names):
+        if pipe in ("sentencizer", "senter"):
+            nlp.remove_pipe(pipe)  # Sentence starts are set.
+    if system.beam_width:
+        component: Any = nlp.get_pipe(nlp.pipe_names[-1])
+        component.beam_width = system.beam_width
+        if hasattr(component, "max_ratio"):
+            component.max_ratio, component.max_extra = 1.0, 1
+    keep(nlp, folder)
+    return {}
+
+
+@spacy.registry.readers("spacy_fodl_benchmarks.Starter.v1")
+def make_starter(name: str) -> Reader:
+    return SYSTEMS[name].corpus()
+
+
+def measure(folder: str, length: int, batch_size: int, threads: int, n_words: int) -> Dict[str, float]:
+    """The job of one setting: words per second of nlp.pipe over tokenized documents, of processor time and by the
+    clock."""
+    torch.set_num_threads(threads)
+    nlp = spacy.load(Path(folder))
+    words: List[str] = []
+    starts: List[Union[bool, int, None]] = []
+    for example in treebank()(nlp):
+        words += [token.text for token in example.reference]
+        starts += [True, *[False] * (len(example.reference) - 1)]
+    all_words, all_starts = itertools.cycle(words), itertools.cycle(starts)
+    n_docs = max(1, n_words // length)
+    docs = []
+    for _ in range(n_docs):
+        its = list(itertools.islice(all_starts, length))
+        docs.append(Doc(nlp.vocab, words=list(itertools.islice(all_words, length)), sent_starts=[True, *its[1:]]))
+    for _ in nlp.pipe([doc.copy() for doc in docs[:2]] if length <= 1000 else []):
+        pass  # What is only done once.
+    cpu, clock = time.process_time(), time.perf_counter()
+    for _ in nlp.pipe(docs, batch_size=batch_size):
+        pass
+    cpu, clock = time.process_time() - cpu, time.perf_counter() - clock
+    return {"words_per_second": n_docs * length / cpu, "words_per_second_by_the_clock": n_docs * length / clock}
