@@ -9,6 +9,7 @@ import typer
 from .data import conll2000, ewt, multi30k
 from .harness import Options
 from .imdb import imdb
+from .plots import draw
 from .report import pages, write_tables
 
 TASKS = ["linearized", "memory", "parser", "scaling", "sentence_vectors", "seq2seq", "tagger", "textcat"]
@@ -20,8 +21,10 @@ app = typer.Typer(help=__doc__, no_args_is_help=True)
 
 @app.command()
 def report(check: bool = typer.Option(False, help="Write nothing; fail if a table differs")) -> None:
-    """Write the tables in README.md and docs/ from the result files."""
+    """Write the tables in README.md and docs/, and the pictures beside them, from the result files."""
     differing = [path.name for path in pages() if write_tables(path, check=check)]
+    if not check:
+        draw()
     if differing and check:
         files = " and ".join(differing)
         raise SystemExit(f"The result files hold other figures than {files}. Run: python -m benchmarks report")

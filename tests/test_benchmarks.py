@@ -31,6 +31,7 @@ from benchmarks import (
     linearized,
     memory,
     parser,
+    plots,
     report,
     scaling,
     sentence_vectors,
@@ -622,3 +623,12 @@ def test_the_scaling_task_from_starter_corpora_to_tables(here, options, tmp_path
     assert "| 100 | 100 |" in report.rendered("<!-- scaling-memory -->\n<!-- end -->")
     (run,) = json.loads((tmp_path / "results" / "scaling" / "parser_beam.json").read_text())["runs"]
     assert run["length_100_words_per_second"] > 0
+
+
+def test_pictures_are_drawn_of_what_was_measured(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(plots, "FOLDER", tmp_path)
+    files = plots.draw()
+    assert {file.name for file in files} == {f"{task}.svg" for task in plots.PLOTS if report.load(task)}
+    before = [file.read_bytes() for file in files]
+    assert [file.read_bytes() for file in plots.draw()] == before
