@@ -13,14 +13,20 @@ from ..errors import Errors
 
 @dataclass(frozen=True)
 class Free:
-    """A setting that the config decides, whatever a saved model was trained with: it is not saved."""
+    """A setting that the config decides, whatever a saved model was trained with: it is not saved.
+
+    value (Any): What it is set to.
+    """
 
     value: Any
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A setting that belongs to the weights: it is saved, and loading weights with another one is an error."""
+    """A setting that belongs to the weights: it is saved, and loading weights with another one is an error.
+
+    value (Any): What it is set to, of a type that msgpack keeps.
+    """
 
     value: Any
 

@@ -188,8 +188,8 @@ class TorchShim(PyTorchShim):
 def tokens_to_torch(
     model: Model, X: List[Floats2d], is_train: bool
 ) -> Tuple[ArgsKwargs, Callable[[ArgsKwargs], List[Floats2d]]]:
-    """An array a document becomes the vectors of all tokens, *shape* (tokens, nI), and the lengths of the documents,
-    *shape* (documents,)."""
+    """The default convert_inputs of TorchLayer: an array a document becomes the vectors of all tokens, *shape*
+    (tokens, nI), and the lengths of the documents, *shape* (documents,)."""
     device = cast(TorchShim, model.shims[0]).device
     lengths = model.ops.asarray1i([len(x) for x in X])
     tokens = xp2torch(flatten(model.ops, X, model.get_dim("nI")), requires_grad=is_train, device=device)
@@ -202,8 +202,8 @@ def tokens_to_torch(
 
 
 def loss_from_torch(model: Model, inputs_outputs: Any, is_train: bool) -> Tuple[Any, Callable[[float], ArgsKwargs]]:
-    """In training, a loss of *shape* () becomes a number; backprop takes its weight. In prediction the output stays
-    what it is."""
+    """A convert_outputs of TorchLayer: in training, a loss of *shape* () becomes a number; backprop takes its weight.
+    In prediction the output stays what it is."""
     _, output = inputs_outputs
 
     def backprop(weight: float) -> ArgsKwargs:
@@ -230,6 +230,7 @@ def tokens_from_torch(
 
 
 def flatten(ops: Ops, arrays: List[Floats2d], width: int) -> Floats2d:
+    """Arrays of that width one after the other. *Shape:* (rows of all, width)"""
     # Thinc's own flatten loses the width when there are no tokens at all.
     return ops.flatten(arrays) if any(len(array) for array in arrays) else ops.alloc2f(0, width)
 
@@ -310,7 +311,10 @@ def forward(model: Model, X: Any, is_train: bool) -> Tuple[Any, Callable[[Any], 
 
 
 def torch_modules(node: Model) -> List[nn.Module]:
-    """The torch modules in a node of a Thinc model, ours and others', as far as they are built."""
+    """
+    node (Model): A node of a Thinc model.
+    RETURNS (List[nn.Module]): The torch modules in it, ours and others', as far as they are built.
+    """
     return [shim._model for shim in node.shims if isinstance(getattr(shim, "_model", None), nn.Module)]
 
 

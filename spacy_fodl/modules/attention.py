@@ -34,13 +34,20 @@ class Attention(nn.Module):
         self.n_context = n_states
 
     def keys(self, states: Tensor) -> Tensor:
-        """What depends on the source alone, computed once. *Shape:* (sources, longest, n_states) → (sources, longest,
-        n_keys)"""
+        """What depends on the source alone, computed once.
+
+        states (Tensor): The states of the encoder, zero for padding. *Shape:* (sources, longest, n_states)
+        RETURNS (Tensor): What queries are compared with, in Source.keys. *Shape:* (sources, longest, n_keys)
+        """
         return states[:, :, :0]
 
     def scores(self, queries: Tensor, source: Source) -> Tensor:
-        """How well states fit queries; all alike, if a kind doesn't say otherwise. *Shape:* (sources, steps, n_query) →
-        (sources, steps, longest)"""
+        """How well states fit queries; all alike, if a kind doesn't say otherwise.
+
+        queries (Tensor): States of the decoder. *Shape:* (sources, steps, n_query)
+        source (Source): The sources. What is said of padding doesn't matter.
+        RETURNS (Tensor): Scores, of which a softmax over the source is taken. *Shape:* (sources, steps, longest)
+        """
         return source.states.new_zeros(1).expand(*queries.shape[:2], source.mask.shape[1])
 
     def forward(self, queries: Tensor, source: Source) -> Tuple[Tensor, Optional[Tensor]]:

@@ -307,13 +307,25 @@ class FodlSeq2Seq(StructuredPipe):
         return Batch([example.predicted for example in examples], targets)
 
     def from_disk(self, path: Any, *, exclude: Iterable[str] = ()) -> "FodlSeq2Seq":
-        """Load the component. See SafeSaving."""
+        """Load the component.
+
+        path (Any): The folder that to_disk wrote.
+        exclude (Iterable[str]): Names of parts to leave out: "cfg", "model" or "vocab".
+        RETURNS (FodlSeq2Seq): Itself.
+        RAISES (ValueError): If a file is missing, damaged, from another save, or doesn't fit the config.
+        """
         super().from_disk(path, exclude=exclude)
         self._take_target()
         return self
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "FodlSeq2Seq":
-        """Load the component from what to_bytes returned. See SafeSaving."""
+        """Load the component from what to_bytes returned.
+
+        bytes_data (bytes): The data.
+        exclude (Iterable[str]): Names of parts to leave out: "cfg", "model" or "vocab".
+        RETURNS (FodlSeq2Seq): Itself.
+        RAISES (ValueError): If the data is damaged or doesn't fit the config.
+        """
         super().from_bytes(bytes_data, exclude=exclude)
         self._take_target()
         return self

@@ -260,7 +260,8 @@ class FodlSkipThought(LossPipe):
     def to_disk(self, path: Any, *, exclude: Iterable[str] = ()) -> None:
         """Save the component. See SafeSaving.
 
-        exclude (Iterable[str]): May name "decoders" too.
+        path (Any): The folder; made if it isn't there.
+        exclude (Iterable[str]): Names of parts to leave out: "cfg", "model", "vocab" or "decoders".
         """
         with self._saved_model(exclude) as rest:
             super().to_disk(path, exclude=rest)
@@ -289,13 +290,25 @@ class FodlSkipThought(LossPipe):
             self.model, self.cfg["words"] = model, words
 
     def from_disk(self, path: Any, *, exclude: Iterable[str] = ()) -> "FodlSkipThought":
-        """Load the component. See SafeSaving."""
+        """Load the component.
+
+        path (Any): The folder that to_disk wrote.
+        exclude (Iterable[str]): Names of parts to leave out: "cfg", "model" or "vocab".
+        RETURNS (FodlSkipThought): Itself.
+        RAISES (ValueError): If a file is missing, damaged, from another save, or doesn't fit the config.
+        """
         super().from_disk(path, exclude=exclude)
         self._take_words(list(self.cfg["words"]))
         return self
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "FodlSkipThought":
-        """Load the component from what to_bytes returned. See SafeSaving."""
+        """Load the component from what to_bytes returned.
+
+        bytes_data (bytes): The data.
+        exclude (Iterable[str]): Names of parts to leave out: "cfg", "model" or "vocab".
+        RETURNS (FodlSkipThought): Itself.
+        RAISES (ValueError): If the data is damaged or doesn't fit the config.
+        """
         super().from_bytes(bytes_data, exclude=exclude)
         self._take_words(list(self.cfg["words"]))
         return self

@@ -26,22 +26,42 @@ class Target(Protocol):
     """All symbols as texts, once it has learned them."""
 
     def learn(self, texts: Iterable[str]) -> None:
-        """Choose the symbols by the texts of the training data."""
+        """Choose the symbols.
+
+        texts (Iterable[str]): The targets of the training data.
+        """
 
     def encode(self, text: str) -> List[int]:
-        """The symbols of a text, without EOS."""
+        """The symbols of a text.
+
+        text (str): The text.
+        RETURNS (List[int]): Their places in symbols, without EOS.
+        """
 
     def decode(self, symbols: List[int]) -> str:
-        """The text that symbols make up."""
+        """The text that symbols make up.
+
+        symbols (List[int]): What was written, without EOS or with it.
+        RETURNS (str): The text.
+        """
 
     def to_dict(self) -> Dict[str, Any]:
-        """All that was learned, of types that JSON keeps."""
+        """RETURNS (Dict[str, Any]): All that was learned, of types that JSON keeps, with a name of the kind."""
 
     def from_dict(self, data: Dict[str, Any]) -> None:
-        """Take over what to_dict gave."""
+        """Take over what to_dict gave.
+
+        data (Dict[str, Any]): That.
+        RAISES (ValueError): If it is of another kind.
+        """
 
     def constraint(self, docs: List[Doc]) -> Optional[Callable[[Tensor], Constraint]]:
-        """What may be written for some of these documents, given their numbers; None for anything."""
+        """What may be written.
+
+        docs (List[Doc]): The documents that are written for.
+        RETURNS (Optional[Callable[[Tensor], Constraint]]): Gives the constraint for some of them, by their numbers;
+            None where anything may be written.
+        """
 
 
 class Subwords:
