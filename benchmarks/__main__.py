@@ -22,9 +22,9 @@ app = typer.Typer(help=__doc__, no_args_is_help=True)
 @app.command()
 def report(check: bool = typer.Option(False, help="Write nothing; fail if a table differs")) -> None:
     """Write the tables in README.md and docs/, and the pictures beside them, from the result files."""
-    differing = [path.name for path in pages() if write_tables(path, check=check)]
     if not check:
         draw()
+    differing = [path.name for path in pages() if write_tables(path, check=check)]
     if differing and check:
         files = " and ".join(differing)
         raise SystemExit(f"The result files hold other figures than {files}. Run: python -m benchmarks report")
@@ -43,7 +43,7 @@ def corpora(
         print(path)
 
 
-def add_task(name: str) -> None:
+def add_task(name: str, tasks: List[str], about: Optional[str]) -> None:
     def task(
         quick: bool = typer.Option(False, help="Little data, one seed: does everything run?"),
         system: Optional[List[str]] = typer.Option(None, help="Only these systems; may be given several times"),
@@ -54,14 +54,15 @@ def add_task(name: str) -> None:
     ) -> None:
         seeds = seed[:1] if quick else seed
         options = Options(data=data, quick=quick, systems=system or None, seeds=seeds, at_once=jobs, add=add)
-        importlib.import_module(f"benchmarks.{name}").run(options)
+        for one in tasks:
+            importlib.import_module(f"benchmarks.{one}").run(options)
 
-    module = importlib.import_module(f"benchmarks.{name}")
-    app.command(name, help=module.__doc__)(task)
+    app.command(name, help=about)(task)
 
 
 for task_name in TASKS:
-    add_task(task_name)
+    add_task(task_name, [task_name], importlib.import_module(f"benchmarks.{task_name}").__doc__)
+add_task("all", TASKS, "All tasks, one after the other. With --quick a quarter of an hour, without it days.")
 
 if __name__ == "__main__":
     app(prog_name="python -m benchmarks")

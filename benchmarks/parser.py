@@ -3,7 +3,7 @@ beams and global training bring; how true probabilities are; speed and memory.""
 
 import itertools
 import time
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Union, cast
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple, Union, cast
 
 import torch
 from spacy.cli.init_config import init_config
@@ -407,11 +407,8 @@ def measure_long(paths: Dict[str, str], lengths: List[int], warm_up: int) -> Dic
     """
     torch.set_num_threads(1)
     nlp = warmed_up(paths, warm_up)
-    words: List[str] = []
-    starts: List[Union[bool, int, None]] = []
-    for example in make_conllu_corpus_v1(paths["train"])(nlp):
-        words += [token.text for token in example.reference]
-        starts += [True, *[False] * (len(example.reference) - 1)]
+    words, starts = words_and_starts(make_conllu_corpus_v1(paths["train"])(nlp))
+    nlp("What is only done once.")
     figures: Dict[str, Any] = {}
     for given in ("known", "open"):
         for length in lengths:
@@ -422,6 +419,16 @@ def measure_long(paths: Dict[str, str], lengths: List[int], warm_up: int) -> Dic
             figures[f"{given}_{length}_words_per_second"] = length / (time.process_time() - start)
             figures[f"{given}_{length}_mib"] = peak_memory()
     return {"rounds": [figures]}
+
+
+def words_and_starts(examples: Iterable[Example]) -> Tuple[List[str], List[Union[bool, int, None]]]:
+    """The words of single sentences one after the other, and whether each starts one."""
+    words: List[str] = []
+    starts: List[Union[bool, int, None]] = []
+    for example in examples:
+        words += [token.text for token in example.reference]
+        starts += [True, *[False] * (len(example.reference) - 1)]
+    return words, starts
 
 
 def fresh(examples: List[Example]) -> List[Doc]:

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List
 
 from .harness import RESULTS, ROOT, write_text
+from .scaling import SYSTEMS as SCALING
+
+NOT_YET = "Not measured yet."
 
 Results = Dict[str, Dict[str, Any]]
 
@@ -18,7 +21,7 @@ def load(task: str) -> Results:
 
 def table(header: List[str], rows: List[List[str]]) -> str:
     if not rows:
-        return "Not measured yet."
+        return NOT_YET
     aligned = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join("| " + " | ".join(row) + " |" for row in [header, aligned, *rows])
 
@@ -279,7 +282,7 @@ def parser_beam() -> str:
     """The globally trained parser with other beams than it was trained with: a column a beam."""
     results = load("parser")
     if "fodl_gold" not in results:
-        return table([], [])
+        return NOT_YET
     mean = results["fodl_gold"]["mean"]
     beams = sorted(int(key[4:-12]) for key in mean if re.fullmatch(r"beam\d+_dev_las_acc", key))
     rows = [
@@ -325,7 +328,7 @@ def parser_stream() -> str:
     """Memory while many words go by."""
     results = load("parser")
     if "stream" not in results:
-        return table([], [])
+        return NOT_YET
     mean = results["stream"]["mean"]
     tenths = [1, 2, 5, 10]
     memory = [f"{mean[f'after_{n}0_percent_mib']:,.0f}" for n in tenths]
@@ -337,7 +340,7 @@ def parser_long() -> str:
     """Single documents: a column a length."""
     results = load("parser")
     if "long" not in results:
-        return table([], [])
+        return NOT_YET
     mean = results["long"]["mean"]
     lengths = sorted({int(key.split("_")[1]) for key in mean if key.startswith("known_")})
     rows = []
@@ -350,7 +353,7 @@ def parser_long() -> str:
 def scaling(what: str, title: str, unit: str = "words_per_second") -> str:
     """A row a component, a column a value of what varies."""
     results = load("scaling")
-    found = [results[name] for name in ORDER if name in results]
+    found = [results[name] for name in SCALING if name in results]
     pattern = re.compile(rf"{what}_(\d+)_{unit}")
     values = sorted({int(match[1]) for result in found for match in map(pattern.fullmatch, result["mean"]) if match})
     rows = []
@@ -358,9 +361,6 @@ def scaling(what: str, title: str, unit: str = "words_per_second") -> str:
         figures = [result["mean"].get(f"{what}_{value}_{unit}") for value in values]
         rows.append([result["description"], *("-" if figure is None else f"{figure:,.0f}" for figure in figures)])
     return table([title, *(f"{value:,}" for value in values)], rows)
-
-
-ORDER = ["tagger", "parser", "parser_beam", "textcat", "seq2seq", "skipthought"]
 
 
 def tagger_setting() -> str:
@@ -398,7 +398,7 @@ def setting(results: List[Dict[str, Any]], trained: List[Dict[str, Any]]) -> str
     RETURNS (str): A line for below the tables.
     """
     if not results:
-        return "Not measured yet."
+        return NOT_YET
     seeds = one_of([len(result["runs"]) for result in trained], "numbers of seeds")
     return f"Means over {seeds} seeds ± standard deviation; {measured_on(results)}."
 
@@ -407,7 +407,7 @@ def setting_of(task: str) -> str:
     """The same for tasks whose systems have different numbers of seeds."""
     results = list(load(task).values())
     if not results:
-        return "Not measured yet."
+        return NOT_YET
     return f"One run, or means over seeds ± standard deviation; times of the processor; {measured_on(results)}."
 
 
@@ -461,7 +461,7 @@ TABLES: Dict[str, Callable[[], str]] = {
     "scaling-length": partial(scaling, "length", "words/s by words in a document"),
     "scaling-memory": partial(scaling, "length", "peak memory in MiB, the same", "mib"),
     "scaling-batch": partial(scaling, "batch", "words/s by documents in a batch"),
-    "scaling-threads": partial(scaling, "threads", "words/s by the clock, by threads"),
+    "scaling-threads": partial(scaling, "threads", "words/s by the clock, by threads of torch"),
     "scaling-setting": partial(setting_of, "scaling"),
 }
 

@@ -72,6 +72,7 @@ class Errors(metaclass=ErrorsWithCodes):
         "was not given them. fodl_textcat and fodl_textcat_multilabel do that when they are initialized; in another "
         "component use spacy.TextCatBOW.v3 in its place."
     )
+    F106 = "The feature set '{name}' can't be made: {reason}"
 
     # Components (F2xx)
     F201 = (

@@ -2,6 +2,7 @@
 
 python -m tests.reference writes them between `<!-- arguments of ... -->` and `<!-- end -->`."""
 
+import configparser
 import inspect
 import re
 from typing import Any, Callable, Dict, List
@@ -15,22 +16,16 @@ PAGES = sorted((ROOT / "docs").glob("*.md"))
 LITERALS = {True: "true", False: "false", None: "null"}
 
 
-def registered(kind: str) -> Dict[str, Callable]:
-    """What setup.cfg registers for a registry."""
-    lines = (ROOT / "setup.cfg").read_text(encoding="utf8").split(f"\n{kind} =\n")[1].split("\n")
-    names = [line.split(" = ")[0].strip() for line in lines if line.startswith("    ")]
-    registry = catalogue.create(*kind.split("_", 1), entry_points=True)
-    before_next = next((i for i, line in enumerate(lines) if not line.startswith("    ")), len(lines))
-    return {name: registry.get(name) for name in names[:before_next]}
-
-
 def functions() -> Dict[str, Callable]:
-    """All registered functions with a name of ours but the factories."""
-    kinds = re.findall(r"^((?:spacy|thinc)_\w+) =$", (ROOT / "setup.cfg").read_text(encoding="utf8"), re.MULTILINE)
+    """All registered functions but the factories, by name."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf8")
     found: Dict[str, Callable] = {}
-    for kind in kinds:
+    for kind, lines in setup["options.entry_points"].items():
         if kind not in ("spacy_factories", "spacy_cli"):
-            found.update(registered(kind))
+            registry = catalogue.create(*kind.split("_", 1), entry_points=True)
+            names = [line.split(" = ")[0] for line in lines.strip().splitlines()]
+            found.update({name: registry.get(name) for name in names})
     return found
 
 
@@ -56,7 +51,7 @@ def table(function: Callable) -> str:
     rows: List[str] = []
     for name, parameter in inspect.signature(function).parameters.items():
         is_needed = parameter.default is parameter.empty
-        text = said[name][0].lower() + said[name][1:].rstrip(".")
+        text = re.sub(r"\bNone\b", "null", said[name][0].lower() + said[name][1:].rstrip("."))
         default = "required" if is_needed else f"`{as_config(parameter.default)}`"
         rows.append(f"| `{name}` | {default} | {text.replace('|', chr(92) + '|')} |\n")
     return "| argument | default | meaning |\n| --- | --- | --- |\n" + "".join(rows) if rows else "No arguments.\n"

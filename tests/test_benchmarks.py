@@ -614,13 +614,12 @@ def test_the_memory_task_from_training_to_table(here, options, tmp_path, monkeyp
 
 
 def test_the_scaling_task_from_starter_corpora_to_tables(here, options, tmp_path, monkeypatch):
-    monkeypatch.setattr(scaling, "THREADS", [1])
     scaling.run(replace(options, systems=["parser_beam", "seq2seq"]))
     (tmp_path / "work" / "quick").rename(tmp_path / "results")
     lines = report.rendered("<!-- scaling-length -->\n<!-- end -->").splitlines()
-    assert lines[1] == "| words/s by words in a document | 10 | 100 |"
+    assert lines[1] == "| words/s by words in a document | 100 |"
     assert len(lines) == 3 + 2 + 1
-    assert "| 100 | 100 |" in report.rendered("<!-- scaling-memory -->\n<!-- end -->")
+    assert "| 100 |\n" in report.rendered("<!-- scaling-memory -->\n<!-- end -->")
     (run,) = json.loads((tmp_path / "results" / "scaling" / "parser_beam.json").read_text())["runs"]
     assert run["length_100_words_per_second"] > 0
 

@@ -10,9 +10,10 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 
 from spacy_fodl.models.extensions import add_target_extension
+from spacy_fodl.transition.features import FEATURE_SETS, FeatureSet
 
 from .pipeline.test_parser import SENTENCES, trained
-from .util import fodl, trained_tagger
+from .util import fodl, train, trained_tagger
 
 
 def in_process_of_its_own(*args):
@@ -194,3 +195,24 @@ def test_convert_wants_a_target_for_parallel_text_only(tmp_path, arguments):
     done = fodl("convert", format, str(tmp_path / "a"), str(tmp_path / "a.spacy"), *more)
     assert done.returncode == 1
     assert "F302" in done.stdout + done.stderr
+
+
+def test_a_pipeline_may_need_code(tmp_path, monkeypatch):
+    code = tmp_path / "tiny.py"
+    code.write_text(
+        "from spacy_fodl.transition.features import FEATURE_SETS, FeatureSet\n"
+        "FEATURE_SETS['tiny'] = FeatureSet('tiny', n_stack=2, n_buffer=1, children=[], labels=False)\n"
+    )
+    monkeypatch.setitem(FEATURE_SETS, "tiny", FeatureSet("tiny", n_stack=2, n_buffer=1, children=[], labels=False))
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_parser", config={"model": {"features": "tiny"}})
+    gold = {"heads": [1, 1, 3, 1], "deps": ["nsubj", "ROOT", "amod", "obj"]}
+    train(nlp, [Example.from_dict(nlp.make_doc("I like green eggs"), gold)], steps=2).to_disk(tmp_path / "model")
+    del FEATURE_SETS["tiny"]
+    without = fodl("show", tmp_path / "model", "I like ham")
+    assert without.returncode == 1
+    assert "F101" in without.stdout
+    assert "stack3, syntaxnet" in without.stdout
+    assert fodl("show", tmp_path / "model", "I like ham", "--code", code).returncode == 0
+    explained = fodl("explain", tmp_path / "model", "I like ham", "--code", code, "-o", tmp_path / "page.html")
+    assert explained.returncode == 0, explained.stdout

@@ -6,6 +6,7 @@ import pytest
 import spacy
 
 from .components import COMPONENTS
+from .util import DeviceRequired
 
 # spaCy says that hooks don't go into bytes.
 pytestmark = pytest.mark.filterwarnings("ignore:.*W109")
@@ -93,3 +94,24 @@ def test_it_can_be_disabled_and_enabled(component, trained):
     with nlp.select_pipes(disable=component.factory):
         assert not component.annotated(nlp(TEXT))
     assert component.annotated(nlp(TEXT))
+
+
+def test_every_tensor_is_made_on_the_device_of_its_input(component, trained):
+    """On a machine without a GPU too, a tensor without a device is found."""
+    nlp, examples = trained
+    pipe = nlp.get_pipe(component.factory)
+    for name in ("beam_width", "n_best"):
+        if hasattr(pipe, name):
+            setattr(pipe, name, 2)
+    docs = [example.predicted.copy() for example in examples]
+    for doc in docs:
+        for name in component.before:
+            nlp.get_pipe(name)(doc)
+    try:
+        with DeviceRequired():
+            pipe.update([type(example)(doc, example.reference) for doc, example in zip(docs, examples)])
+            pipe.set_annotations(docs, pipe.predict(docs))
+    finally:
+        for name in ("n_best", "beam_width"):
+            if hasattr(pipe, name):
+                setattr(pipe, name, 1)

@@ -7,6 +7,7 @@ import numpy as np
 import spacy
 import srsly
 import typer
+from spacy.cli._util import import_code
 from spacy.language import Language
 from spacy.training import Corpus, Example
 from spacy.util import minibatch
@@ -16,6 +17,7 @@ from ..analysis.calibration import ArcEvidence, Reliability, fit_temperature, he
 from ..analysis.plots import plot_reliability
 from ..errors import Errors
 from ..pipeline.parser import MISSING, FodlParser
+from .code import CODE
 
 BATCH = 128
 NO_WORD = -1
@@ -29,10 +31,12 @@ def calibrate(
     output: Optional[Path] = typer.Option(None, "--output", "-o", help="Folder for the pipeline; if not, its own"),
     json: Optional[Path] = typer.Option(None, help="JSON file for the numbers"),
     plot: Optional[Path] = typer.Option(None, "--plot", "-p", help="Reliability diagram to draw, .png, .svg or .pdf"),
+    code: Optional[Path] = CODE,
 ) -> None:
     """Fit one temperature, by which the scores of trees are divided before they become probabilities, and store it in
     the pipeline. Prints how far probabilities of heads and their accuracy are apart, before and after."""
     try:
+        import_code(code)
         nlp = spacy.load(model)
         folder = output or Path(model)
         if not output and not folder.is_dir():

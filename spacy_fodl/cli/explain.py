@@ -5,6 +5,7 @@ from typing import List, Optional
 
 import spacy
 import typer
+from spacy.cli._util import import_code
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from wasabi import msg
@@ -14,6 +15,7 @@ from ..errors import Errors
 from ..explain import explain
 from ..pipeline.parser import FodlParser
 from ..pipeline.seq2seq import FodlSeq2Seq
+from .code import CODE
 
 
 def explain_cli(
@@ -29,6 +31,7 @@ def explain_cli(
     gold: Optional[Path] = typer.Option(
         None, help="File .spacy with the text and its tree, to see where the beam of a parser loses it"
     ),
+    code: Optional[Path] = CODE,
 ) -> None:
     """Write a web page that shows what the components of a pipeline do with a text: tags and the windows they come
     from, trees and how the parser came to them step by step, its beam over time, what a decoder writes and looks at,
@@ -38,6 +41,7 @@ def explain_cli(
             raise ValueError(Errors.F517.format(model=models_and_texts[-1]))
         if suffix not in ("svg", "png"):
             raise ValueError(Errors.F509.format(argument="--format", value=suffix, expected="svg or png"))
+        import_code(code)
         page = Page([])
         for model, text in zip(models_and_texts[::2], models_and_texts[1::2]):
             nlp = spacy.load(model)

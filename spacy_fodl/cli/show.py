@@ -7,6 +7,7 @@ import numpy as np
 import spacy
 import srsly
 import typer
+from spacy.cli._util import import_code
 from spacy.glossary import GLOSSARY
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -22,6 +23,7 @@ from ..pipeline.skipthought import FodlSkipThought
 from ..pipeline.tagger import FodlTagger
 from ..pipeline.textcat import RecurrentCategorizer
 from ..pipeline.trees import TreeSymbols
+from .code import CODE
 
 Row = List[str]
 SCORES = ["score", "value"]
@@ -35,11 +37,13 @@ def show(
     scores: Optional[Path] = typer.Option(None, help="JSON file of `spacy evaluate --output` to print beside it"),
     output: Optional[Path] = typer.Option(None, "--output", "-o", help="Markdown file to write the report to"),
     steps: bool = typer.Option(False, "--steps", help="Print how a fodl_parser came to its trees, action by action"),
+    code: Optional[Path] = CODE,
 ) -> None:
     """Analyse a text and print each token with its tag, the tag's probability, the next best tag and what the tag
     means, with its head and relation, the categories of the text with their scores, what was written for it with what
     the writer looked at, and of each sentence the one that is most like it."""
     try:
+        import_code(code)
         nlp = spacy.load(model)
         for _, pipe in nlp.pipeline:
             if isinstance(pipe, FodlSeq2Seq):

@@ -100,7 +100,7 @@ def build_transition_parser_v1(
     tok2vec (Model[List[Doc], List[Floats2d]]): Makes the token vectors.
     features (str): What the scores look at. "stack3": three words of the stack, two of the buffer, and the outermost
         children of the upper two. "syntaxnet": words at its twenty places (Andor et al. 2016), and labels at twelve.
-        Or another name in transition.features.FEATURE_SETS.
+        Or another name in spacy_fodl.transition.features.FEATURE_SETS.
     hidden (int): Width of the hidden layer.
     activation (str): The non-linearity after it.
     label_width (int): Width of the vectors of labels; of no effect with "stack3".

@@ -73,7 +73,7 @@ def build_seq2seq_v1(
     attention (str): What the decoder sees of the source at each step: "none", only what its first state holds
         (Sutskever, Vinyals and Le 2014); "static", the mean of all states; "additive", what it chooses by a small
         network (Bahdanau, Cho and Bengio 2015); "dot", by a product (Luong, Pham and Manning 2015); or another name in
-        modules.attention.ATTENTIONS.
+        spacy_fodl.modules.attention.ATTENTIONS.
     attend_from (str): Which state of the decoder chooses: the "current" one of its lowest layer, whereby a known target
         is computed all at once, or the one of the "previous" step (as Bahdanau et al.), step by step.
     width (int): Width of the states of the decoder, and of one direction of the encoder.

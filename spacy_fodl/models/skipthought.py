@@ -81,7 +81,8 @@ def build_skip_thought_v1(
     pooling (str): What becomes of its states: "last", as in the paper, "max", "mean", or both of them ("max+mean").
     embed_width (int): Width of the decoders' vectors of words.
     decoder_width (int): Width of the decoders' states.
-    n_samples (int): How many words training tells each right one from; 0 for all, which is exact and slow.
+    n_samples (int): Number of negative samples: words that training tells each right one from. 0 for all words, which
+        is exact and slow.
     max_words (int): Words of a neighbouring sentence that the decoders have to write; 0 for all.
     dropout (Optional[float]): Rate on token vectors, sentence vectors, and the decoders' inputs and states; None to
         follow [training] dropout.

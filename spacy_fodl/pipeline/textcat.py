@@ -66,7 +66,7 @@ def make_fodl_textcat(
     """Make a classifier for categories that exclude each other.
 
     model (Model[List[Doc], Floats2d]): Probabilities of the categories, usually spacy_fodl.RNNTextCat.v1.
-    threshold (float): The score below which the scorer counts no category as predicted.
+    threshold (float): Not used by the scorer: of categories that exclude each other the best one is predicted.
     scorer (Optional[Callable]): The scoring method.
     """
     return FodlTextCat(nlp.vocab, model, name, threshold=threshold, scorer=scorer)

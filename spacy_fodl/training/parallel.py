@@ -18,7 +18,8 @@ def make_parallel_corpus_v1(
     """Read line-aligned texts: line n of one file translates line n of the other. Read as a stream; spaces at both ends
     of a line are dropped.
 
-    source, target (Union[str, Path]): The files, plain or .gz.
+    source (Union[str, Path]): The file with the texts, plain or .gz.
+    target (Union[str, Path]): The one with their translations.
     limit (int): Lines to read; 0 for all.
     RETURNS (Callable[[Language], Iterator[Example]]): The reader. Gold documents have the target in doc._.fodl_target.
     """

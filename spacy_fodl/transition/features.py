@@ -5,6 +5,7 @@ from typing import Dict, List, Sequence
 import torch
 from torch import Tensor
 
+from ..errors import Errors
 from .actions import KINDS, LEFT, RIGHT, ROOT, SHIFT
 
 # A node of the stack: the node below, a word, and what is known of the word's children. "lc1" is the leftmost child,
@@ -21,9 +22,11 @@ class FeatureSet:
     n_buffer (int): Words from the front of the buffer.
     children (Sequence[str]): Names out of CHILDREN, for each of the two topmost words.
     labels (bool): Whether the labels of those children are looked at too.
+    RAISES (ValueError): If there is no such child, or one that a configuration can't tell without another.
     """
 
     def __init__(self, name: str, n_stack: int, n_buffer: int, children: Sequence[str], labels: bool) -> None:
+        self._check(name, n_stack, n_buffer, children)
         self.name = name
         self.n_stack = n_stack
         self.n_buffer = n_buffer
@@ -44,6 +47,20 @@ class FeatureSet:
             for i, columns in enumerate(self.stack_columns)
             for column in range(self.n_columns)[columns]
         ] + [f"b{i}" for i in range(n_buffer)]
+
+    def _check(self, name: str, n_stack: int, n_buffer: int, children: Sequence[str]) -> None:
+        reason = ""
+        unknown = [child for child in children if child not in CHILDREN]
+        # The second child, and the child's child, are told from what was the first one before.
+        alone = [child for child in children if child not in unknown and f"{child[0]}c1" not in children]
+        if n_stack < 2 or n_buffer < 0:
+            reason = "it needs at least two words of the stack, and 0 or more of the buffer."
+        elif unknown:
+            reason = f"there are no children {', '.join(unknown)}. There are {', '.join(CHILDREN)}."
+        elif alone:
+            reason = f"{', '.join(alone)} needs {', '.join(f'{child[0]}c1' for child in alone)} beside it."
+        if reason:
+            raise ValueError(Errors.F106.format(name=name, reason=reason))
 
     def _moves(self) -> Tensor:
         """For each kind of action, where each column of the new node and the new arc (dependent, head) come from: the

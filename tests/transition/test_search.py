@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_fodl.transition.actions import KINDS, LEFT, RIGHT, ROOT_HEAD, SHIFT, n_actions
-from spacy_fodl.transition.features import FEATURE_SETS
+from spacy_fodl.transition.features import FEATURE_SETS, FeatureSet
 from spacy_fodl.transition.search import log_probabilities, search
 from spacy_fodl.transition.state import Sentences, State
 
@@ -300,3 +300,18 @@ def test_starts_that_are_set_hold_for_every_hypothesis():
         if total > float("-inf"):
             assert [heads[:3].count(-1), heads[3:].count(-1)] == [1, 1]
             assert not crosses(heads, 3)
+
+
+@pytest.mark.parametrize(
+    "settings,message",
+    [
+        ({"children": ["lc1", "lc3"]}, "no children lc3"),
+        ({"children": ["lc1", "rc2"]}, "rc2 needs rc1"),
+        ({"children": ["lc1_lc1"], "labels": True}, "lc1_lc1 needs lc1"),
+        ({"n_stack": 1}, "two words of the stack"),
+        ({"n_buffer": -1}, "0 or more of the buffer"),
+    ],
+)
+def test_feature_sets_that_cannot_be_told(settings, message):
+    with pytest.raises(ValueError, match=f"F106.*{message}"):
+        FeatureSet("mine", **{"n_stack": 2, "n_buffer": 1, "children": [], "labels": False, **settings})
