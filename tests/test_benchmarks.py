@@ -390,6 +390,15 @@ def test_joeynmt_is_asked_for_where_it_is_missing(monkeypatch):
         joey.interpreter()
 
 
+def test_joeynmt_is_trained_as_long_as_ours(tmp_path, monkeypatch):
+    monkeypatch.setattr(seq2seq, "RESULTS", tmp_path)
+    with pytest.raises(SystemExit, match="run that one first"):
+        seq2seq.seconds_of_ours()
+    (tmp_path / "seq2seq").mkdir()
+    (tmp_path / "seq2seq" / "fodl.json").write_text(json.dumps({"mean": {"train_cpu_seconds": 12.5}}))
+    assert seq2seq.seconds_of_ours() == 12.5
+
+
 def test_what_joeynmt_is_given(tmp_path):
     add_target_extension()
     nlp = spacy.blank("en")

@@ -13,7 +13,7 @@ from spacy_fodl.models.extensions import add_target_extension
 from spacy_fodl.transition.features import FEATURE_SETS, FeatureSet
 
 from .pipeline.test_parser import SENTENCES, trained
-from .util import fodl, train, trained_tagger
+from .util import ROOT, fodl, train, trained_tagger
 
 
 def in_process_of_its_own(*args):
@@ -216,3 +216,17 @@ def test_a_pipeline_may_need_code(tmp_path, monkeypatch):
     assert fodl("show", tmp_path / "model", "I like ham", "--code", code).returncode == 0
     explained = fodl("explain", tmp_path / "model", "I like ham", "--code", code, "-o", tmp_path / "page.html")
     assert explained.returncode == 0, explained.stdout
+
+
+def test_train_says_what_is_missing_without_a_traceback(tmp_path):
+    config = ROOT / "configs" / "tagger.cfg"
+    missing = fodl("train", config, "--output", tmp_path, "--paths.train", "trian.spacy", "--paths.dev", "dev.spacy")
+    assert missing.returncode == 1
+    assert "trian.spacy" in missing.stdout
+    assert not missing.stderr
+    DocBin(docs=[spacy.blank("en")("A text without tags.")]).to_disk(tmp_path / "train.spacy")
+    paths = ("--paths.train", tmp_path / "train.spacy", "--paths.dev", tmp_path / "train.spacy")
+    untagged = fodl("train", config, "--output", tmp_path, *paths)
+    assert untagged.returncode == 1
+    assert "F201" in untagged.stdout
+    assert not untagged.stderr

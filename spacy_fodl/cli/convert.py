@@ -41,7 +41,7 @@ def convert(
     ),
     limit: int = typer.Option(0, help="Documents to convert; 0 for all"),
     label: Optional[List[str]] = typer.Option(None, help="For reviews: a label; give all. Default: pos and neg"),
-    lang: str = typer.Option("en", help="Whose tokenizer reads running text"),
+    lang: str = typer.Option("en", help="Whose tokenizer reads texts (reviews, parallel, text)"),
     sha256: Optional[str] = typer.Option(None, help="Fail unless the file has this SHA-256"),
     target_sha256: Optional[str] = typer.Option(None, help="The same for the file with the translations"),
 ) -> None:

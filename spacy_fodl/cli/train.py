@@ -31,8 +31,14 @@ def train(
     setup_gpu(use_gpu)
     with show_validation_error(config_path):
         config = load_config(config_path, overrides=overrides, interpolate=False)
-    with show_validation_error(config_path, hint_fill=False):
-        nlp = init_nlp(config, use_gpu=use_gpu)
+    try:
+        with show_validation_error(config_path, hint_fill=False):
+            nlp = init_nlp(config, use_gpu=use_gpu)
+    except (OSError, ValueError) as e:
+        # Missing files, and what spaCy and we have numbered, say by themselves what to do.
+        if isinstance(e, OSError) or str(e).startswith("["):
+            msg.fail(str(e), exits=1)
+        raise
     try:
         train_nlp(nlp, output, resume=resume, use_gpu=use_gpu, stdout=sys.stdout, stderr=sys.stderr)
     except ResumeError as e:

@@ -45,13 +45,15 @@ LINES = [
 def from_lines(path: Union[str, Path], labels: List[str]) -> Iterator[Tuple[str, str]]:
     n_tabs = 0
     for number, line in numbered_lines(path):
+        if not line.strip():
+            continue
         n_tabs = n_tabs or min(line.count("\t"), 2)
         label, *rest = line.split("\t", 2)
         if not rest or len(rest) != n_tabs:
             raise wrong_line(path, number, f"expected {LINES[n_tabs]}")
         if label not in labels:
-            reason = f"its label '{label}' is none of {', '.join(labels)}: name all labels (--label in the command)"
-            raise wrong_line(path, number, reason)
+            hint = "Name each label (a --label of its own for each in the command), and leave out a line of headings"
+            raise wrong_line(path, number, f"its label '{label[:40]}' is none of {', '.join(labels)}. {hint}")
         yield label, rest[-1]
 
 

@@ -155,7 +155,7 @@ def test_reviews_from_lines(nlp, write):
 
 
 def test_reviews_from_lines_without_ids(nlp, write):
-    first, second = reader("ReviewCorpus", path=write("a.tsv", "pos\tGood.\nneg\tBad.\n"))(nlp)
+    first, second = reader("ReviewCorpus", path=write("a.tsv", "pos\tGood.\n\nneg\tBad.\n\n"))(nlp)
     assert (first.predicted.text, second.predicted.text) == ("Good.", "Bad.")
     assert second.reference.cats == {"pos": 0.0, "neg": 1.0}
     with pytest.raises(ValueError, match="Line 2 of .*one tab, as in the first line"):
