@@ -76,10 +76,10 @@ class Errors(metaclass=ErrorsWithCodes):
 
     # Components (F2xx)
     F201 = (
-        "'{component}' found no {what} in the {n} training examples. Check the path of the training corpus, that it names "
-        ".spacy files ('python -m spacy fodl convert' makes them), and that its documents are annotated: DocBin().from_disk(path).get_docs(nlp.vocab) shows what a .spacy file holds. "
-        "'spacy assemble' trains on none: there, have the component read its labels, with "
-        "[initialize.components.{component}.labels] in the config."
+        "'{component}' found no {what} in the {n} training examples. Check the path of the training corpus, that it names"
+        " .spacy files ('python -m spacy fodl convert' makes them), and that its documents are annotated: "
+        "DocBin().from_disk(path).get_docs(nlp.vocab) shows what such a file holds. 'spacy assemble' trains on none: "
+        "there, have the component read its labels, with [initialize.components.{component}.labels] in the config."
     )
     F202 = "The labels of '{component}' must be a list of strings, but {value!r} is of type {type}. {hint}"
     F203 = (
