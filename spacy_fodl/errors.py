@@ -76,8 +76,8 @@ class Errors(metaclass=ErrorsWithCodes):
 
     # Components (F2xx)
     F201 = (
-        "'{component}' found no {what} in the {n} training examples. Check the path of the training corpus, that it names"
-        " .spacy files ('python -m spacy fodl convert' makes them), and that its documents are annotated: "
+        "'{component}' found no {what} in the {n} training examples. Check the path of the training corpus, that it "
+        "names .spacy files ('python -m spacy fodl convert' makes them), and that its documents are annotated: "
         "DocBin().from_disk(path).get_docs(nlp.vocab) shows what such a file holds. 'spacy assemble' trains on none: "
         "there, have the component read its labels, with [initialize.components.{component}.labels] in the config."
     )
