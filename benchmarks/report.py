@@ -177,7 +177,7 @@ def textcat_bridge() -> str:
 def seq2seq_accuracy() -> str:
     results = load("seq2seq")
     rows = []
-    for system in ("fodl", "dot", "static", "none", "book", "joeynmt"):
+    for system in ("fodl", "joeynmt", "book", "additive", "dot", "static", "none"):
         if system in results:
             mean = results[system]["mean"]
             minutes = f"{mean['train_cpu_seconds'] / 60:.0f}"
@@ -191,7 +191,7 @@ def seq2seq_accuracy() -> str:
 def seq2seq_lengths() -> str:
     """BLEU by the number of source tokens: a row a system."""
     results = load("seq2seq")
-    found = [results[system] for system in ("fodl", "dot", "static", "none", "book") if system in results]
+    found = [results[system] for system in ("fodl", "book", "additive", "dot", "static", "none") if system in results]
     keys = [key for key in (found[0]["mean"] if found else {}) if re.fullmatch(r"test_beam_to\d+_bleu_acc", key)]
     bounds = sorted(int(key[12:-9]) for key in keys)
     names = [f"{first + 1} to {last}" for first, last in zip([0, *bounds], bounds[:-1])]

@@ -34,17 +34,25 @@ BEAM = 5
 # Upper bounds of the numbers of source tokens that are scored apart.
 LENGTHS = [9, 12, 16, 1000]
 ROUNDS = 7
+# How long the kinds of attention are trained to be compared: a third of what configs/translate.cfg says.
+KIND_STEPS = 1200
 JOEY = "joeynmt"
 JOEY_DESCRIPTION = "JoeyNMT's recurrent network of the same size, trained as long"
 
 Settings = Dict[str, Any]
 
 
-def ours(name: str, **model: Any) -> Settings:
-    """A config of this package with changes to its model."""
+def ours(name: str, steps: int = 0, **model: Any) -> Settings:
+    """A config of this package with changes to its model, and another number of steps than its own, if it is not 0."""
     config = load_config(ROOT / "configs" / name, interpolate=False)
     config["components"]["fodl_seq2seq"]["model"].update(model)
+    if steps:
+        config["training"]["max_steps"] = config["training"]["optimizer"]["learn_rate"]["total_steps"] = steps
     return dict(config)
+
+
+def kind(attention: str) -> Callable[[], Settings]:
+    return lambda: ours("translate.cfg", KIND_STEPS, attention=attention)
 
 
 class System(NamedTuple):
@@ -54,9 +62,10 @@ class System(NamedTuple):
 
 SYSTEMS: Dict[str, System] = {
     "fodl": System("`configs/translate.cfg`, additive attention", lambda: ours("translate.cfg")),
-    "dot": System("the same with dot attention", lambda: ours("translate.cfg", attention="dot")),
-    "static": System("the same with static attention", lambda: ours("translate.cfg", attention="static")),
-    "none": System("the same without attention", lambda: ours("translate.cfg", attention="none")),
+    "additive": System(f"the same, {KIND_STEPS:,} steps", kind("additive")),
+    "dot": System(f"dot attention, {KIND_STEPS:,} steps", kind("dot")),
+    "static": System(f"static attention, {KIND_STEPS:,} steps", kind("static")),
+    "none": System(f"no attention, {KIND_STEPS:,} steps", kind("none")),
     "book": System("the chapter's translator, `configs/translate_book.cfg`", lambda: ours("translate_book.cfg")),
 }
 
