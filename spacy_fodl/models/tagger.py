@@ -27,7 +27,7 @@ def build_ngram_tagger_v1(
     """Tag each token by a feed-forward network over a window of token vectors (Bengio et al. 2003; Collobert et al.
     2011, section 3.2.1). It fits spaCy's own `tagger` as well as `fodl_tagger`.
 
-    tok2vec (Model[List[Doc], List[Floats2d]]): Makes the token vectors. Anything that gives an array a document:
+    tok2vec (Model[List[Doc], List[Floats2d]]): Makes the token vectors. Anything that gives an array per document:
         spacy.Tok2Vec.v2, an embedding alone, or spacy.Tok2VecListener.v1.
     before (int): Tokens of left context; 2 and no right context make the classic 3-gram model.
     after (int): Tokens of right context.

@@ -22,7 +22,7 @@ def make_conll2000_corpus_v1(
     chunks become doc.ents. Read as a stream.
 
     path (Union[str, Path]): The file, plain or .gz.
-    n_sents (int): Sentences a document.
+    n_sents (int): Sentences per document.
     limit (int): Documents to read; 0 for all.
     RETURNS (Callable[[Language], Iterator[Example]]): The reader.
     """

@@ -21,7 +21,7 @@ def make_conllu_corpus_v1(
     empty nodes are left out, and the relation of a root is spaCy's "ROOT".
 
     path (Union[str, Path]): The .conllu file, plain or .gz.
-    n_sents (int): Sentences a document. A document never goes beyond a "# newdoc" line; 0 keeps the documents of the
+    n_sents (int): Sentences per document. A document never goes beyond a "# newdoc" line; 0 keeps the documents of the
         treebank whole.
     sent_starts (bool): Whether the components are given the sentence bounds. The gold document has them in any case.
     limit (int): Documents to read; 0 for all.

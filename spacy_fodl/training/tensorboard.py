@@ -42,7 +42,7 @@ def make_tensorboard_logger_v1(
         the weights as they are, not of their averages.
     histograms (bool): Whether to write histograms of the weights.
     train_sample (int): Training documents to score, the first of the corpus; 0 for none.
-    figures (bool): Whether to draw pictures of the sentences too. It takes seconds a sentence and evaluation.
+    figures (bool): Whether to draw pictures of the sentences too. It takes seconds per sentence and evaluation.
     projector_words (int): How many words of the training documents that are scored (train_sample) to write the vectors
         of, the most frequent first; 0 for none. The vectors are those of the embedding of each component that has one.
     progress_bar (Optional[str]): As in spacy.ConsoleLogger.v3.
