@@ -18,6 +18,7 @@ from ..modules.transition import TransitionScorer
 from ..transition.actions import LEFT, ROOT_HEAD
 from ..transition.features import FEATURE_SETS, FeatureSet
 from ..transition.oracle import gold_actions, gold_configurations
+from ..transition.parts import pays, search_in_parts
 from ..transition.paths import gold_paths, path_scores
 from ..transition.search import Score, log_probabilities, search
 from ..transition.state import Sentences
@@ -202,10 +203,12 @@ class Prediction:
         cuts = [(nothing[:, 0], nothing, scores[0, :0])]
         for which, words, sentences in known_sentences(starts):
             table = scorer.table(tokens[places[words]])
-            score = (
-                best_first(scorer, table) if self.beam_width == 1 else scores_to_add(scorer, table, self.normalization)
-            )
-            found = search(sentences, self.features, score, self.beam_width, weigh_cuts=self.n_trees > 1)
+            if self.beam_width == 1:
+                look = search_in_parts if pays(sentences) else search
+                found = look(sentences, self.features, best_first(scorer, table))
+            else:
+                score = scores_to_add(scorer, table, self.normalization)
+                found = search(sentences, self.features, score, self.beam_width, weigh_cuts=self.n_trees > 1)
             its_heads = found.heads[: self.n_trees]
             heads[:, words] = torch.where(its_heads == ROOT_HEAD, ROOT_HEAD, words[its_heads])
             labels[:, words] = found.labels[: self.n_trees]
