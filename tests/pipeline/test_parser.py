@@ -12,6 +12,7 @@ from spacy.training.initialize import init_nlp
 from spacy.util import load_config, minibatch, registry
 from thinc.api import fix_random_seed
 
+import spacy_fodl.models.parser as parser_model
 from spacy_fodl.models.parser import Training
 from spacy_fodl.pipeline.parser import (
     DEFAULT_MODEL,
@@ -209,6 +210,18 @@ def test_ten_thousand_words_equal_their_sentences(nlp):
     heads = np.array([token.head.i - token.i for token in long_doc]).reshape(n, -1)
     # The tok2vec looks over the bounds of sentences, so the first and the last round have other neighbours.
     assert (heads[1:-1] == heads[1]).all()
+
+
+def test_a_long_text_is_parsed_in_parts_as_it_would_be_from_the_beginning(nlp, monkeypatch):
+    doc = words_doc(nlp, *SENTENCES * 50)
+    called = []
+    in_parts = parser_model.search_in_parts
+    monkeypatch.setattr(parser_model, "search_in_parts", lambda *args: called.append(1) or in_parts(*args))
+    found = tree(nlp(doc.copy()))
+    assert called
+    monkeypatch.setattr(parser_model, "pays", lambda sentences: False)
+    assert tree(nlp(doc)) == found
+    assert len(list(doc.sents)) > 100
 
 
 def test_the_batch_equals_one_by_one(nlp):
