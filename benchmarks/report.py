@@ -56,7 +56,11 @@ SUMMARY = [
         "test_las_acc",
         "parsing EWT, GloVe vectors, greedy, LAS",
         "local_gold",
-        {"spacy_vectors_gold": "spaCy's `parser`, GloVe vectors", "spacy_gold": "without", "udpipe_gold": "UDPipe 1"},
+        {
+            "spacy_vectors_gold": "spaCy's `parser`, GloVe vectors",
+            "spacy_gold": "spaCy's `parser`, no vectors",
+            "udpipe_gold": "UDPipe 1",
+        },
     ),
     (
         "parser",
