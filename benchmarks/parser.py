@@ -232,7 +232,7 @@ def train_parser(
     system: str, given: str, paths: Dict[str, str], seed: int, steps: int, limit: int, keep_in: str
 ) -> Dict[str, Any]:
     """The job of one system, kind of input and seed: train, keep the model that is best on the development set, and
-    score it once on the test set (the local system with a beam too).
+    score it once on the test set (those of ours that are trained locally with a beam too).
 
     RETURNS (Dict[str, Any]): Attachment scores as shares, with punctuation counted (las, uas) and not (as spaCy
         counts); the F-score of sentences; words per second of processor time in parsing; seconds of training.
@@ -255,7 +255,7 @@ def train_parser(
         tests["raw_test"] = (paths["test"], "raw")
     for name, (path, its_input) in tests.items():
         figures.update(tested(best, path, its_input, limit, name))
-    if system == "local":
+    if component.get("normalization") == "local":
         best.get_pipe("fodl_parser").beam_width = BEAM  # type: ignore[attr-defined]
         for name, (path, its_input) in tests.items():
             figures.update(tested(best, path, its_input, limit, f"beam_{name}"))

@@ -81,6 +81,7 @@ PLOTS: Dict[str, Plot] = {
                 },
             ),
             Point("local_gold", "local, beam 8, GloVe", "beam_test_words_per_second", "beam_test_las_acc"),
+            Point("fast_gold", "parser_fast, beam 8", "beam_test_words_per_second", "beam_test_las_acc"),
         ],
     ),
     "seq2seq": Plot(
