@@ -3,6 +3,7 @@ beams and global training bring; how true probabilities are; speed and memory.""
 
 import itertools
 import time
+from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple, Union, cast
 
 import torch
@@ -145,6 +146,16 @@ SYSTEMS: Dict[str, System] = {
     "spacy_beam": System("spaCy's `beam_parser`", lambda: spacy_parser("beam_parser"), 6000, 1000),
 }
 UDPIPE = "udpipe_gold"
+DIFFERENCES = "differences"
+# Which systems the paired bootstrap compares, and with which beams.
+PAIRS = [
+    [["fodl_gold", BEAM], ["local_gold", BEAM]],
+    [["local_gold", BEAM], ["local_gold", 1]],
+    [["fodl_gold", BEAM], ["spacy_gold", 1]],
+    [["local_gold", 1], ["spacy_vectors_gold", 1]],
+    [["local_gold", 1], ["spacy_encoder_gold", 1]],
+    [["fast_gold", 1], ["spacy_gold", 1]],
+]
 COMPARISONS = {
     "speed": ("`configs/parser_fast.cfg` against spaCy's `parser`", "compare_speed"),
     "speed_beam": (f"the same, both with a beam of {BEAM}", "compare_speed"),
@@ -160,7 +171,7 @@ def run(options: Options) -> None:
     paths = {split: str(checked(options.data, name)) for split, name in zip(SPLITS, DATA)}
     sums = checksums(options.data, DATA)
     known = [f"{system}_{name}" for system in SYSTEMS for name in TRAINED]
-    wanted = chosen(options, [*known, UDPIPE, *COMPARISONS])
+    wanted = chosen(options, [*known, UDPIPE, *COMPARISONS, DIFFERENCES])
     jobs = {name: trainings(name, paths, options) for name in wanted if name in known}
     for name, runs in run_jobs(jobs, options.at_once):
         system, _, given = name.rpartition("_")
@@ -173,6 +184,14 @@ def run(options: Options) -> None:
         job = {"module": module, "function": "train_udpipe", "paths": paths, "limit": limit, "iterations": iterations}
         description = f"UDPipe 1, its tagger and parser; {INPUTS['gold'].description}"
         print(write_result(TASK, UDPIPE, description, sums, [run_job(job)], options, ["ufal.udpipe"]), flush=True)
+    if DIFFERENCES in wanted:
+        module, limit = f"{__package__}.significance", 30 if options.quick else 0
+        job = {"module": module, "function": "compare_models", "test_path": paths["test"], "limit": limit}
+        rounds = run_job({**job, "models": str(models_folder(options)), "pairs": PAIRS})["rounds"]
+        if rounds:
+            description = "paired bootstrap over the sentences of the test set, of the models that were kept"
+            used = {**sums, **glove_checksum()}
+            print(write_result(TASK, DIFFERENCES, description, used, rounds, options), flush=True)
     for name in wanted:
         if name in COMPARISONS:
             description, function = COMPARISONS[name]
@@ -190,6 +209,10 @@ def comparison(name: str, quick: bool) -> Dict[str, Any]:
     return {"rounds": 2 if quick else ROUNDS, "warm_up": warm_up, "width": BEAM if name == "speed_beam" else 1}
 
 
+def models_folder(options: Options) -> Path:
+    return WORK / ("quick" if options.quick else "") / "parser" / "models"
+
+
 def trainings(name: str, paths: Dict[str, str], options: Options) -> List[Dict[str, Any]]:
     system, _, given = name.rpartition("_")
     return [
@@ -202,7 +225,7 @@ def trainings(name: str, paths: Dict[str, str], options: Options) -> List[Dict[s
             "seed": seed,
             "steps": 20 if options.quick else SYSTEMS[system].steps,
             "limit": 30 if options.quick else 0,
-            "keep_in": str(WORK / ("quick" if options.quick else "") / "parser" / "models" / f"{name}_{seed}"),
+            "keep_in": str(models_folder(options) / f"{name}_{seed}"),
         }
         for seed in options.seeds
     ]

@@ -282,6 +282,15 @@ def parser_figures(result: Dict[str, Any], how: str, given: str) -> List[str]:
     return [*figures, found, f"{mean[f'{prefix}_words_per_second']:,.0f}"]
 
 
+def parser_differences() -> str:
+    results = load("parser")
+    rows = [
+        [f"{run['first']} and {run['second']}", f"{run['seeds']}", f"{100 * run['difference']:+.2f}", f"{run['p']:.4f}"]
+        for run in (results["differences"]["runs"] if "differences" in results else [])
+    ]
+    return table(["LAS of systems, by name", "seeds", "difference", "p"], rows)
+
+
 def parser_beam() -> str:
     """The globally trained parser with other beams than it was trained with: a column a beam."""
     results = load("parser")
@@ -456,6 +465,7 @@ TABLES: Dict[str, Callable[[], str]] = {
     "sentence-vectors-accuracy": sentence_vectors_accuracy,
     "sentence-vectors-setting": partial(setting_of, "sentence_vectors"),
     "parser-accuracy": parser_accuracy,
+    "parser-differences": parser_differences,
     "parser-beam": parser_beam,
     "parser-calibration": parser_calibration,
     "parser-speed": parser_speed,

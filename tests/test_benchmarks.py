@@ -36,6 +36,7 @@ from benchmarks import (
     scaling,
     sentence_vectors,
     seq2seq,
+    significance,
     tagger,
     textcat,
     training,
@@ -312,6 +313,10 @@ def test_the_parser_task_from_treebank_to_tables(here, options, corpora, tmp_pat
         text = (harness.ROOT / "spacy_fodl" / "starter" / "treebank" / name.split("-")[-1]).read_text(encoding="utf8")
         put(corpora, name, text, monkeypatch)
     parser.run(replace(options, systems=["scratch_gold", "spacy_joint", *parser.COMPARISONS]))
+    monkeypatch.setattr(
+        parser, "PAIRS", [[["scratch_gold", 2], ["scratch_gold", 1]], [["fodl_gold", 1], ["scratch_gold", 1]]]
+    )
+    parser.run(replace(options, systems=["differences"]))
     folder = tmp_path / "work" / "quick" / "parser"
     (run,) = json.loads((folder / "scratch_gold.json").read_text())["runs"]
     assert 0 <= run["test_las_acc"] <= run["test_uas_acc"] <= 1
@@ -331,6 +336,7 @@ def test_the_parser_task_from_treebank_to_tables(here, options, corpora, tmp_pat
     assert stream["words"] >= 2000
     markers = [f"<!-- parser-{name} -->\n<!-- end -->\n" for name in ("accuracy", "speed", "long", "stream")]
     assert [len(report.rendered(text).splitlines()) - 2 for text in markers] == [2 + 3, 2 + 5, 2 + 4, 2 + 1]
+    assert "| scratch_gold, beam 2 and scratch_gold, beam 1 | 1 |" in report.parser_differences()
     path = tmp_path / "results" / "parser" / "scratch_gold.json"
     path.rename(path.with_name("fodl_gold.json"))
     assert [
@@ -640,3 +646,13 @@ def test_pictures_are_drawn_of_what_was_measured(tmp_path, monkeypatch):
     assert {file.name for file in files} == {f"{task}.svg" for task in plots.PLOTS if report.load(task)}
     before = [file.read_bytes() for file in files]
     assert [file.read_bytes() for file in plots.draw()] == before
+
+
+def test_the_paired_bootstrap_tells_luck_from_difference():
+    draw = np.random.default_rng(0)
+    words = draw.integers(5, 30, 300)
+    right = draw.binomial(words, 0.8)
+    assert significance.paired_bootstrap(np.minimum(right + 1, words), right, words) == 0
+    assert significance.paired_bootstrap(right, right, words) == 1
+    other = draw.binomial(words, 0.8)
+    assert 0.02 < significance.paired_bootstrap(other, right, words) < 0.98
