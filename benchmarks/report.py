@@ -285,7 +285,12 @@ def parser_figures(result: Dict[str, Any], how: str, given: str) -> List[str]:
 def parser_differences() -> str:
     results = load("parser")
     rows = [
-        [f"{run['first']} and {run['second']}", f"{run['seeds']}", f"{100 * run['difference']:+.2f}", f"{run['p']:.4f}"]
+        [
+            f"{run['first']} and {run['second']}",
+            f"{run['seeds']}",
+            f"{100 * run['difference']:+.2f}",
+            f"{run['p']:.4f}" if run["p"] >= 0.0001 else "< 0.0001",
+        ]
         for run in (results["differences"]["runs"] if "differences" in results else [])
     ]
     return table(["LAS of systems, by name", "seeds", "difference", "p"], rows)
