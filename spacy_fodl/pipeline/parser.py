@@ -17,19 +17,18 @@ from thinc.api import Config, Model, Optimizer
 from ..errors import Errors
 from ..layers import Free
 from ..models.parser import Batch, Beams, Gold, Normalization, Words, starts_of_words, words_of
-from ..models.words import learn_words
 from ..transition.actions import ROOT_HEAD, n_actions
 from ..transition.marginals import head_marginals
 from ..transition.oracle import complete
 from ..transition.search import NEVER
 from .structured import StructuredPipe
+from .survey import survey
 
 ROOT_LABEL = "ROOT"
 # In place of a head that gold doesn't tell.
 MISSING = -2
 # What a space is labelled, and a word in a parser that saw no label but that of roots.
 NO_LABEL = "dep"
-SAMPLE_DOCS = 10
 
 PARSES = "fodl_parses"
 HEAD_PROBS = "fodl_head_probs"
@@ -268,25 +267,15 @@ class FodlParser(StructuredPipe):
         if isinstance(labels, str) or not isinstance(labels, (Iterable, type(None))):
             raise ValueError(self._not_labels(labels, "Pass a list such as ['nsubj', 'obj']."))
         found: Counter = Counter()
-        sample: List[Doc] = []
-        n_examples = n_trees = 0
+        n_trees = 0
 
-        def read() -> Iterator[Doc]:
-            nonlocal n_examples, n_trees
-            for example in get_examples():
-                n_examples += 1
-                if labels is None and example.reference.has_annotation("DEP"):
-                    n_trees += 1
-                    found.update(self._arc_labels_of(example))
-                if len(sample) < SAMPLE_DOCS and len(example.predicted):
-                    sample.append(example.predicted)
-                yield example.predicted
+        def look(example: Example) -> None:
+            nonlocal n_trees
+            if labels is None and example.reference.has_annotation("DEP"):
+                n_trees += 1
+                found.update(self._arc_labels_of(example))
 
-        docs = read()
-        learn_words(self.model, docs)
-        for _ in docs:  # What learn_words left unread, as far as it is needed.
-            if labels is not None and len(sample) == SAMPLE_DOCS:
-                break
+        sample, n_examples = survey(self.model, get_examples, look, needs_all=labels is None)
         if not sample or (labels is None and not n_trees):
             what = "token.dep_ and token.head" if sample else "token"
             raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what))
@@ -299,7 +288,7 @@ class FodlParser(StructuredPipe):
                 Errors.F207.format(component=self.name, found=outputs, expected=n_actions(len(all_labels)))
             )
         scorer.set_dim("nO", n_actions(len(all_labels)), force=True)
-        self.model.initialize(X=sample)
+        self.model.initialize(X=[example.predicted for example in sample])
         self.model.attrs.update({"steps": 0, "trained": "local"})
         self.temperature = 1.0
         self._set_labels(all_labels)

@@ -1,6 +1,6 @@
 """fodl_seq2seq: texts from texts as a component."""
 
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
 
 from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
@@ -13,13 +13,12 @@ from ..errors import Errors
 from ..layers import Free
 from ..models.extensions import TARGET, add_target_extension
 from ..models.seq2seq import Batch, Output, Result, SearchSettings
-from ..models.words import learn_words
 from .structured import StructuredPipe
+from .survey import survey
 from .targets import Target
 
 OUTPUT = "fodl_output"
 DETAILS = "fodl_seq2seq"
-SAMPLE_DOCS = 10
 # What is done with the text that was written for a document.
 Handler = Callable[[Doc, str], None]
 
@@ -193,25 +192,14 @@ class FodlSeq2Seq(StructuredPipe):
         """
         validate_get_examples(get_examples, "FodlSeq2Seq.initialize")
         texts: List[str] = []
-        sample: List[Doc] = []
-        n_examples = 0
 
-        def read() -> Iterator[Doc]:
-            nonlocal n_examples
-            for example in get_examples():
-                n_examples += 1
-                text = self._gold(example)
-                if text is None:
-                    continue
+        def look(example: Example) -> bool:
+            text = self._gold(example)
+            if text is not None:
                 texts.append(text)
-                if len(sample) < SAMPLE_DOCS and len(example.predicted):
-                    sample.append(example.predicted)
-                yield example.predicted
+            return text is not None
 
-        docs = read()
-        learn_words(self.model, docs)
-        for _ in docs:  # What learn_words left unread.
-            pass
+        sample, n_examples = survey(self.model, get_examples, look)
         if not sample or not any(text.strip() for text in texts):
             what = "text in doc._.fodl_target" if sample or not n_examples else "token in documents with a target"
             raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what))
@@ -224,7 +212,7 @@ class FodlSeq2Seq(StructuredPipe):
                 self.target.from_dict(before)
             raise ValueError(Errors.F214.format(component=self.name, found=network.get_dim("nO"), expected=n_symbols))
         network.set_dim("nO", n_symbols, force=True)
-        self.model.initialize(X=sample)
+        self.model.initialize(X=[example.predicted for example in sample])
         self.cfg["target"] = self.target.to_dict()
 
     def _gold(self, example: Example) -> Optional[str]:

@@ -19,12 +19,12 @@ from thinc.api import Config, Model
 from ..errors import Errors
 from ..layers import rebuild, torch_modules
 from ..models.skipthought import Batch, Loss, Sentences
-from ..models.words import learn_words, places_in
+from ..models.words import places_in
 from ..modules.skipthought import UNKNOWN, SkipThought
 from .sentence_vectors import set_sentence_vectors
 from .structured import LossPipe
+from .survey import survey
 
-SAMPLE_DOCS = 10
 SCORED_DOCS = 32
 DECODERS = "decoders"
 # What exp can still be taken of.
@@ -142,26 +142,16 @@ class FodlSkipThought(LossPipe):
         """
         validate_get_examples(get_examples, "FodlSkipThought.initialize")
         counts: Counter = Counter()
-        sample: List[Doc] = []
-        n_examples = n_with_neighbours = 0
+        n_with_neighbours = 0
 
-        def read() -> Iterator[Doc]:
-            nonlocal n_examples, n_with_neighbours
-            for example in get_examples():
-                doc = example.predicted
-                n_examples += 1
-                starts = known_starts(example)
-                n_with_neighbours += len(doc) > 1 if starts is None else len(starts) > 1
-                values = doc.to_array([LOWER, IS_SPACE])
-                counts.update(values[values[:, 1] == 0, 0].tolist())
-                if len(sample) < SAMPLE_DOCS and len(doc):
-                    sample.append(doc)
-                yield doc
+        def look(example: Example) -> None:
+            nonlocal n_with_neighbours
+            starts = known_starts(example)
+            n_with_neighbours += len(example.predicted) > 1 if starts is None else len(starts) > 1
+            values = example.predicted.to_array([LOWER, IS_SPACE])
+            counts.update(values[values[:, 1] == 0, 0].tolist())
 
-        docs = read()
-        learn_words(self.model, docs)
-        for _ in docs:  # What learn_words left unread.
-            pass
+        sample, n_examples = survey(self.model, get_examples, look)
         if not counts or not n_with_neighbours:
             what = "document of two sentences or more" if counts else "word"
             raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what))
@@ -169,7 +159,7 @@ class FodlSkipThought(LossPipe):
         ranked = sorted(words, key=lambda word: (-words[word], word))
         self._take_words(ranked[: self.vocab_size - 2])
         self.model.get_ref("network").set_dim("nO", len(self.cfg["words"]) + 2, force=True)
-        self.model.initialize(X=sample)
+        self.model.initialize(X=[example.predicted for example in sample])
 
     def _take_words(self, words: List[str]) -> None:
         self.cfg["words"] = words

@@ -20,12 +20,11 @@ from thinc.api import CategoricalCrossentropy, Config, Model
 from thinc.types import Floats2d, Ints2d
 
 from ..errors import Errors
-from ..models.words import learn_words
 from .saving import SafeSaving
+from .survey import survey
 
 PROBS = "fodl_tag_probs"
 MISSING = -1
-SAMPLE_DOCS = 10
 
 default_model_config = """
 [model]
@@ -219,24 +218,12 @@ class FodlTagger(SafeSaving, Tagger):
         if isinstance(labels, str) or not isinstance(labels, (Iterable, type(None))):
             raise ValueError(self._not_labels(labels, "Pass a list such as ['DT', 'NN']."))
         found: Set[str] = set()
-        sample: List[Doc] = []
-        n_examples = 0
 
-        def read() -> Iterator[Doc]:
-            nonlocal n_examples
-            for example in get_examples():
-                n_examples += 1
-                if labels is None:
-                    found.update(self._annotated_classes(example.reference))
-                if len(sample) < SAMPLE_DOCS and len(example.predicted):
-                    sample.append(example.predicted)
-                yield example.predicted
+        def look(example: Example) -> None:
+            if labels is None:
+                found.update(self._annotated_classes(example.reference))
 
-        docs = read()
-        learn_words(self.model, docs)
-        for _ in docs:  # What learn_words left unread, as far as it is needed.
-            if labels is not None and len(sample) == SAMPLE_DOCS:
-                break
+        sample, n_examples = survey(self.model, get_examples, look, needs_all=labels is None)
         classes = self._with_labels(sorted(found, key=self._order) if labels is None else labels)
         if not classes or not sample:
             what = "token.tag_" if not self.cfg["set_pos"] else "token.tag_ together with token.pos_"
@@ -244,7 +231,8 @@ class FodlTagger(SafeSaving, Tagger):
         outputs = self.model.get_ref("output_layer").maybe_get_dim("nO")
         if outputs not in (None, len(classes)):
             raise ValueError(Errors.F207.format(component=self.name, found=outputs, expected=len(classes)))
-        self.model.initialize(X=sample, Y=[self.model.ops.alloc2f(len(doc), len(classes)) for doc in sample])
+        docs = [example.predicted for example in sample]
+        self.model.initialize(X=docs, Y=[self.model.ops.alloc2f(len(doc), len(classes)) for doc in docs])
         self._set_classes(classes)
 
     def _with_labels(self, labels: Iterable[str]) -> List[str]:

@@ -1,6 +1,6 @@
 """fodl_textcat and fodl_textcat_multilabel: recurrent text classifiers as components."""
 
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, cast
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, cast
 
 import numpy as np
 from spacy.language import Language
@@ -13,10 +13,8 @@ from thinc.types import Floats2d
 
 from ..errors import Errors
 from ..models.ngrams import counters, learn_ratios
-from ..models.words import learn_words
 from .saving import SafeSaving
-
-SAMPLE_DOCS = 10
+from .survey import survey
 
 default_model_config = """
 [model]
@@ -163,27 +161,15 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
         found: Dict[str, None] = {}
-        sample: List[Example] = []
-
         ratio_counts = counters(self.model, self.support_missing_values)
-        n_examples = 0
 
-        def read() -> Iterator[Doc]:
-            nonlocal n_examples
-            for example in get_examples():
-                n_examples += 1
-                self._validate_categories([example])
-                found.update(dict.fromkeys(example.reference.cats))
-                for counts in ratio_counts:
-                    counts.add(example.predicted, example.reference.cats)
-                if len(sample) < SAMPLE_DOCS:
-                    sample.append(example)
-                yield example.predicted
+        def look(example: Example) -> None:
+            self._validate_categories([example])
+            found.update(dict.fromkeys(example.reference.cats))
+            for counts in ratio_counts:
+                counts.add(example.predicted, example.reference.cats)
 
-        docs = read()
-        learn_words(self.model, docs)
-        for _ in docs:  # What learn_words left unread.
-            pass
+        sample, n_examples = survey(self.model, get_examples, look)
         categories = list(found if labels is None else labels)
         if not categories or not sample:
             what = "category (doc.cats)" if sample else "document"
