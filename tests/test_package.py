@@ -19,6 +19,9 @@ from .util import ROOT
 # A wheel takes a while: the components that need a package of their own to run, or another component.
 PACKAGED = [component for component in COMPONENTS if component.factory in ("fodl_seq2seq", "fodl_skipthought")]
 
+# What the source distribution holds besides the package.
+SOURCES = ("configs", "benchmarks", "docs", "notebooks", "tests")
+
 USE = """
 import spacy, pathlib, spacy_fodl
 from spacy.training import Example
@@ -48,9 +51,9 @@ def dist(tmp_path_factory):
     # In a copy: a build leaves metadata in the source folder, which would go stale there and hide the installed ones.
     source = tmp_path_factory.mktemp("source") / "checkout"
     source.mkdir()
-    for name in ("setup.cfg", "pyproject.toml", "MANIFEST.in", "project.yml", "README.md", "LICENSE"):
+    for name in ("setup.cfg", "pyproject.toml", "MANIFEST.in", "project.yml", "mkdocs.yml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    for name in ("spacy_fodl", "configs", "benchmarks", "tests"):
+    for name in ("spacy_fodl", *SOURCES):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "work"))
     call(sys.executable, "-m", "build", "--outdir", folder, source)
     return folder
@@ -76,7 +79,7 @@ def test_the_source_distribution_trains_and_tests_too(dist):
     (sdist,) = dist.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    folders = [ROOT / name for name in ("configs", "benchmarks", "tests")]
+    folders = [ROOT / name for name in SOURCES]
     expected = {
         str(path.relative_to(ROOT))
         for folder in folders
@@ -84,7 +87,7 @@ def test_the_source_distribution_trains_and_tests_too(dist):
         if path.is_file() and not {"__pycache__", "work"} & set(path.parts)
     }
     assert expected <= names
-    assert "project.yml" in names
+    assert {"project.yml", "mkdocs.yml"} <= names
 
 
 @pytest.fixture(scope="module")
