@@ -62,7 +62,7 @@ class System(NamedTuple):
 
 SYSTEMS: Dict[str, System] = {
     "fodl": System("`configs/translate.cfg`, additive attention", lambda: ours("translate.cfg")),
-    "additive": System(f"the same, {KIND_STEPS:,} steps", kind("additive")),
+    "additive": System(f"additive attention, {KIND_STEPS:,} steps", kind("additive")),
     "dot": System(f"dot attention, {KIND_STEPS:,} steps", kind("dot")),
     "static": System(f"static attention, {KIND_STEPS:,} steps", kind("static")),
     "none": System(f"no attention, {KIND_STEPS:,} steps", kind("none")),
