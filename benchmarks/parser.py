@@ -190,7 +190,10 @@ def run(options: Options) -> None:
         rounds = run_job({**job, "models": str(models_folder(options)), "pairs": PAIRS})["rounds"]
         if rounds:
             description = "paired bootstrap over the sentences of the test set, of the models that were kept"
-            used = {**sums, **glove_checksum()}
+            compared = {
+                run[which].partition(", ")[0].rpartition("_")[0] for run in rounds for which in ("first", "second")
+            }
+            used = {**sums, **glove_checksum()} if compared & set(WITH_VECTORS) else sums
             print(write_result(TASK, DIFFERENCES, description, used, rounds, options), flush=True)
     for name in wanted:
         if name in COMPARISONS:
