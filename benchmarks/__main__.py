@@ -62,7 +62,7 @@ def add_task(name: str, tasks: List[str], about: Optional[str]) -> None:
 
 for task_name in TASKS:
     add_task(task_name, [task_name], importlib.import_module(f"benchmarks.{task_name}").__doc__)
-add_task("all", TASKS, "All tasks, one after the other. With --quick a quarter of an hour, without it days.")
+add_task("all", TASKS, "All tasks, one after the other. Without --quick that takes days.")
 
 if __name__ == "__main__":
     app(prog_name="python -m benchmarks")
