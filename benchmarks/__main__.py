@@ -50,10 +50,21 @@ def add_task(name: str, tasks: List[str], about: Optional[str]) -> None:
         seed: List[int] = typer.Option([0, 1, 2], help="May be given several times"),
         add: bool = typer.Option(False, help="Keep the runs of other seeds in the result files"),
         jobs: int = typer.Option(1, help="Trainings at the same time, on one thread each"),
+        gpu_id: int = typer.Option(-1, help="Train and test on this GPU, without figures of speed; -1 for the CPU"),
+        kept: bool = typer.Option(False, help="Score pipelines that an earlier run kept; train only what is missing"),
         data: Path = DATA,
     ) -> None:
         seeds = seed[:1] if quick else seed
-        options = Options(data=data, quick=quick, systems=system or None, seeds=seeds, at_once=jobs, add=add)
+        options = Options(
+            data=data,
+            quick=quick,
+            systems=system or None,
+            seeds=seeds,
+            at_once=jobs,
+            add=add,
+            gpu=gpu_id,
+            kept=kept,
+        )
         for one in tasks:
             importlib.import_module(f"benchmarks.{one}").run(options)
 

@@ -40,6 +40,10 @@ class Options:
     """How many jobs run at the same time, on one thread each."""
     add: bool = False
     """Keep the runs of other seeds that a result file holds."""
+    gpu: int = -1
+    """The GPU that jobs run on; -1 for the CPU."""
+    kept: bool = False
+    """Score the pipelines that an earlier run kept, and train only what is missing."""
 
 
 def chosen(options: Options, known: List[str]) -> List[str]:
@@ -69,15 +73,17 @@ def run_job(job: Job) -> Run:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def run_jobs(jobs: Dict[str, List[Job]], at_once: int) -> Iterator[Tuple[str, List[Run]]]:
+def run_jobs(jobs: Dict[str, List[Job]], options: Options) -> Iterator[Tuple[str, List[Run]]]:
     """Run the jobs of several systems, in order.
 
     jobs (Dict[str, List[Job]]): The jobs of each system.
-    at_once (int): How many run at the same time.
+    options (Options): How many run at the same time, and on which device.
     YIELDS (Tuple[str, List[Run]]): A system and the figures of its jobs, as soon as there are all.
     """
-    with ThreadPoolExecutor(at_once) as pool:
-        running = {system: [pool.submit(run_job, job) for job in its] for system, its in jobs.items()}
+    with ThreadPoolExecutor(options.at_once) as pool:
+        running = {
+            system: [pool.submit(run_job, {**job, "gpu": options.gpu}) for job in its] for system, its in jobs.items()
+        }
         for system, its in running.items():
             yield system, [job.result() for job in its]
 
@@ -137,7 +143,7 @@ def processor() -> str:
 def summary(runs: List[Run]) -> Dict[str, float]:
     """The mean of each figure over the runs, and the deviation of those that are scores."""
     figures = [key for key, value in runs[0].items() if isinstance(value, (int, float)) and key not in SETTINGS]
-    means = {key: statistics.fmean(run[key] for run in runs) for key in figures}
+    means = {key: statistics.fmean(run[key] for run in runs if key in run) for key in figures}
     if len(runs) > 1:
         means.update({f"{key}_sd": statistics.stdev(run[key] for run in runs) for key in figures if is_score(key)})
     return means
@@ -172,10 +178,12 @@ def write_result(
         **{package: importlib.metadata.version(package) for package in [*PACKAGES, *packages]},
     }
     same = {"description": description, "data": data, "versions": versions, "processor": processor()}
+    if "gpu" in runs[0]:
+        same["gpu"] = runs[0]["gpu"]
     runs = [{**run, "commit": commit(), "command": command()} for run in runs]
     if options.add and path.is_file():
         earlier = json.loads(path.read_text(encoding="utf8"))
-        if {key: earlier[key] for key in same} != same:
+        if {key: earlier.get(key) for key in (*same, "gpu")} != {"gpu": None, **same}:
             # Too late to refuse: the figures are there. Those that don't go with them are put aside.
             aside = WORK / "aside" / task / f"{system}-{earlier['date']}.json"
             aside.parent.mkdir(parents=True, exist_ok=True)
@@ -189,15 +197,12 @@ def write_result(
     result = {
         "task": task,
         "system": system,
-        "description": description,
+        **same,
         "mean": summary(runs),
         "runs": runs,
         "command": "; ".join(sorted({run["command"] for run in runs})),
         "commit": ", ".join(sorted({run["commit"] for run in runs})),
         "date": datetime.date.today().isoformat(),
-        "data": data,
-        "versions": versions,
-        "processor": processor(),
         "cores": os.cpu_count(),
         "threads": 1,
         "jobs_at_once": options.at_once,

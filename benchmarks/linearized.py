@@ -17,9 +17,10 @@ from spacy_fodl.pipeline.trees import TreeSymbols
 from .data import checked, checksums
 from .harness import ROOT, WORK, Job, Options, chosen, run_jobs, write_result
 from .parser import DATA, INPUTS, SPLITS, corpus, read, scores, train_parser
-from .training import keep, trained
+from .training import trained
 
 TASK = "linearized"
+COSTS = ["train_seconds", "train_cpu_seconds", "trained_on", "train_commit", "model_mib"]
 LONGEST = 30
 DESCRIPTIONS = {
     "fodl_seq2seq": "`fodl_seq2seq`, `configs/parse_seq2seq.cfg`",
@@ -30,7 +31,7 @@ DESCRIPTIONS = {
 def run(options: Options) -> None:
     paths = {split: str(checked(options.data, name)) for split, name in zip(SPLITS, DATA)}
     jobs = {system: jobs_of(system, paths, options) for system in chosen(options, list(DESCRIPTIONS))}
-    for system, runs in run_jobs(jobs, options.at_once):
+    for system, runs in run_jobs(jobs, options):
         description = f"{DESCRIPTIONS[system]}; {INPUTS['gold'].description}"
         print(write_result(TASK, system, description, checksums(options.data, DATA), runs, options), flush=True)
 
@@ -38,11 +39,11 @@ def run(options: Options) -> None:
 def jobs_of(system: str, paths: Dict[str, str], options: Options) -> List[Job]:
     function = "train_writer" if system == "fodl_seq2seq" else "train_reader"
     folder = WORK / ("quick" if options.quick else "") / TASK
-    job = {"module": __name__, "function": function, "paths": paths, "quick": options.quick}
+    job = {"module": __name__, "function": function, "paths": paths, "quick": options.quick, "kept": options.kept}
     return [{**job, "seed": seed, "keep_in": str(folder / f"{system}_{seed}")} for seed in options.seeds]
 
 
-def train_writer(paths: Dict[str, str], quick: bool, seed: int, keep_in: str) -> Dict[str, Any]:
+def train_writer(paths: Dict[str, str], quick: bool, seed: int, keep_in: str, kept: bool) -> Dict[str, Any]:
     """The job of the component that writes trees: train, and test it with its constraint and without."""
     torch.set_num_threads(1)
     config = dict(load_config(ROOT / "configs" / "parse_seq2seq.cfg", interpolate=False))
@@ -53,8 +54,7 @@ def train_writer(paths: Dict[str, str], quick: bool, seed: int, keep_in: str) ->
     config["system"]["seed"] = seed
     if quick:
         config["training"].update({"max_steps": 20, "eval_frequency": 20})
-    nlp, costs = trained(Config(config))
-    keep(nlp, keep_in)
+    nlp, costs = trained(Config(config), keep_in, kept)
     component = cast(FodlSeq2Seq, nlp.get_pipe("fodl_seq2seq"))
     figures: Dict[str, Any] = {"seed": seed, "steps": config["training"]["max_steps"]}
     for name, width, constrained in (("greedy", 1, True), ("beam", component.beam_width, True), ("free", 1, False)):
@@ -64,12 +64,12 @@ def train_writer(paths: Dict[str, str], quick: bool, seed: int, keep_in: str) ->
     return {**figures, **costs}
 
 
-def train_reader(paths: Dict[str, str], quick: bool, seed: int, keep_in: str) -> Dict[str, Any]:
+def train_reader(paths: Dict[str, str], quick: bool, seed: int, keep_in: str, kept: bool) -> Dict[str, Any]:
     """The job of the transition parser: train it as the parser benchmark does, and test it on the same sentences."""
     steps, limit = (20, 30) if quick else (4500, 0)
-    found = train_parser("scratch", "gold", paths, seed, steps, limit, keep_in)
+    found = train_parser("scratch", "gold", paths, seed, steps, limit, keep_in, kept)
     nlp = spacy.load(Path(keep_in))
-    figures = {name: found[name] for name in ("seed", "steps", "train_seconds", "train_cpu_seconds", "model_mib")}
+    figures = {name: found[name] for name in ("seed", "steps", *COSTS) if name in found}
     for name, width in (("greedy", 1), ("beam", 8)):
         nlp.get_pipe("fodl_parser").beam_width = width  # type: ignore[attr-defined]
         figures.update(tested(nlp, paths["test"], limit, name))

@@ -60,7 +60,7 @@ def run(options: Options) -> None:
         ]
         for system in wanted
     }
-    for system, runs in run_jobs(jobs, options.at_once):
+    for system, runs in run_jobs(jobs, options):
         print(write_result(TASK, system, SYSTEMS[system].description, {}, runs, options), flush=True)
 
 

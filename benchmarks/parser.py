@@ -25,7 +25,7 @@ from spacy_fodl.training.conllu import make_conllu_corpus_v1
 
 from .data import checked, checksums, glove, glove_checksum
 from .harness import ROOT, WORK, Options, chosen, memory_now, peak_memory, run_job, run_jobs, write_result
-from .training import keep, trained
+from .training import trained
 
 TASK = "parser"
 SPLITS = ["train", "dev", "test"]
@@ -173,7 +173,7 @@ def run(options: Options) -> None:
     known = [f"{system}_{name}" for system in SYSTEMS for name in TRAINED]
     wanted = chosen(options, [*known, UDPIPE, *COMPARISONS, DIFFERENCES])
     jobs = {name: trainings(name, paths, options) for name in wanted if name in known}
-    for name, runs in run_jobs(jobs, options.at_once):
+    for name, runs in run_jobs(jobs, options):
         system, _, given = name.rpartition("_")
         description = f"{SYSTEMS[system].description}; {INPUTS[given].description}"
         used = {**sums, **glove_checksum()} if system in WITH_VECTORS else sums
@@ -229,6 +229,7 @@ def trainings(name: str, paths: Dict[str, str], options: Options) -> List[Dict[s
             "steps": 20 if options.quick else SYSTEMS[system].steps,
             "limit": 30 if options.quick else 0,
             "keep_in": str(models_folder(options) / f"{name}_{seed}"),
+            "kept": options.kept,
         }
         for seed in options.seeds
     ]
@@ -255,7 +256,7 @@ def make_as_text(corpus: Callable[[Language], Iterable[Example]]) -> Callable[[L
 
 
 def train_parser(
-    system: str, given: str, paths: Dict[str, str], seed: int, steps: int, limit: int, keep_in: str
+    system: str, given: str, paths: Dict[str, str], seed: int, steps: int, limit: int, keep_in: str, kept: bool = False
 ) -> Dict[str, Any]:
     """The job of one system, kind of input and seed: train, keep the model that is best on the development set, and
     score it once on the test set (those of ours that are trained locally with a beam too).
@@ -273,8 +274,7 @@ def train_parser(
     component = config["components"].get("fodl_parser", {})
     if limit and "local_steps" in component:
         component["local_steps"] = min(component["local_steps"], steps // 2)
-    best, costs = trained(Config(config))
-    keep(best, keep_in)
+    best, costs = trained(Config(config), keep_in, kept)
     figures: Dict[str, Any] = {"seed": seed, "steps": steps}
     tests = {"dev": (paths["dev"], given), "test": (paths["test"], given)}
     if given == "joint":

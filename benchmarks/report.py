@@ -12,6 +12,8 @@ from .scaling import SYSTEMS as SCALING
 
 NOT_YET = "Not measured yet."
 
+TRANSLATORS = ("fodl", "long", "dot", "static", "none", "book", "joeynmt")
+
 Results = Dict[str, Dict[str, Any]]
 
 
@@ -160,10 +162,8 @@ def textcat_accuracy() -> str:
     ):
         if system in results:
             mean = results[system]["mean"]
-            minutes = f"{mean['train_cpu_seconds'] / 60:.1f}"
-            rows.append(
-                [results[system]["description"], percent(mean, "test_acc"), minutes, f"{mean['texts_per_second']:,.0f}"]
-            )
+            costs = [minutes(mean, digits=1), speed(mean, "texts_per_second")]
+            rows.append([results[system]["description"], percent(mean, "test_acc"), *costs])
     return table(["system", "test accuracy, %", "training, min", "prediction, reviews/s"], rows)
 
 
@@ -178,24 +178,34 @@ def textcat_bridge() -> str:
     return table(["median of the rounds", "spacy-fodl", "peer", "ratio"], rows)
 
 
+def minutes(mean: Dict[str, float], digits: int = 0) -> str:
+    """What training took: of the processor, or on a GPU by the clock."""
+    if "train_cpu_seconds" in mean:
+        return f"{mean['train_cpu_seconds'] / 60:.{digits}f}"
+    return f"{mean['train_seconds'] / 60:.1f} on a GPU"
+
+
+def speed(mean: Dict[str, float], key: str) -> str:
+    """What a thread does in a second, if that was measured."""
+    return f"{mean[key]:,.0f}" if key in mean else "-"
+
+
 def seq2seq_accuracy() -> str:
     results = load("seq2seq")
     rows = []
-    for system in ("fodl", "joeynmt", "book", "additive", "dot", "static", "none"):
+    for system in TRANSLATORS:
         if system in results:
             mean = results[system]["mean"]
-            minutes = f"{mean['train_cpu_seconds'] / 60:.0f}"
             figures = [percent(mean, f"test_{key}") for key in ("greedy_bleu_acc", "beam_bleu_acc", "beam_chrf_acc")]
-            rows.append(
-                [results[system]["description"], *figures, minutes, f"{mean['test_beam_texts_per_second']:,.0f}"]
-            )
+            costs = [minutes(mean), speed(mean, "test_beam_texts_per_second")]
+            rows.append([results[system]["description"], *figures, *costs])
     return table(["translator", "BLEU, greedy", "BLEU", "chrF", "training, min", "sentences/s"], rows)
 
 
 def seq2seq_lengths() -> str:
     """BLEU by the number of source tokens: a row a system."""
     results = load("seq2seq")
-    found = [results[system] for system in ("fodl", "book", "additive", "dot", "static", "none") if system in results]
+    found = [results[system] for system in TRANSLATORS if system in results and system != "joeynmt"]
     keys = [key for key in (found[0]["mean"] if found else {}) if re.fullmatch(r"test_beam_to\d+_bleu_acc", key)]
     bounds = sorted(int(key[12:-9]) for key in keys)
     names = [f"{first + 1} to {last}" for first, last in zip([0, *bounds], bounds[:-1])]
@@ -229,7 +239,7 @@ def linearized_accuracy() -> str:
                 name = f"{results[system]['description'].partition('; ')[0]}, {title}"
                 malformed = percent(mean, f"{how}_malformed_acc") if f"{how}_malformed_acc" in mean else "-"
                 figures = [percent(mean, f"{how}_{key}") for key in ("uas_acc", "las_acc")]
-                rows.append([name, *figures, malformed, f"{mean[f'{how}_words_per_second']:,.0f}"])
+                rows.append([name, *figures, malformed, speed(mean, f"{how}_words_per_second")])
     return table(["parser", "UAS", "LAS", "malformed trees, %", "words/s"], rows)
 
 
@@ -240,8 +250,8 @@ def sentence_vectors_accuracy() -> str:
         if system in results:
             mean = results[system]["mean"]
             width = f"{mean['width']:.0f}" if "width" in mean else "-"
-            minutes = f"{mean['train_cpu_seconds'] / 60:.0f}" if system == "fodl" else "-"
-            rows.append([results[system]["description"], width, percent(mean, "test_acc"), minutes])
+            cost = minutes(mean) if system == "fodl" else "-"
+            rows.append([results[system]["description"], width, percent(mean, "test_acc"), cost])
     return table(["vector of a review", "width", "test accuracy, %", "training without labels, min"], rows)
 
 
@@ -279,7 +289,7 @@ def parser_figures(result: Dict[str, Any], how: str, given: str) -> List[str]:
     prefix = f"{how}{'raw_' if given == 'raw' else ''}test"
     figures = [percent(mean, f"{prefix}_{key}") for key in keys]
     found = "" if given == "gold" else percent(mean, f"{prefix}_sents_acc")
-    return [*figures, found, f"{mean[f'{prefix}_words_per_second']:,.0f}"]
+    return [*figures, found, speed(mean, f"{prefix}_words_per_second")]
 
 
 def parser_differences() -> str:
@@ -430,13 +440,21 @@ def setting_of(task: str) -> str:
 
 
 def measured_on(results: List[Dict[str, Any]]) -> str:
-    """The processor, versions and commits of results."""
+    """The processor, versions and commits of results, those of a GPU apart."""
+    devices = sorted({result.get("gpu", "") for result in results})
+    return "; ".join(f"{setting_on(device, results)}" for device in devices)
+
+
+def setting_on(gpu: str, results: List[Dict[str, Any]]) -> str:
+    results = [result for result in results if result.get("gpu", "") == gpu]
     versions: Dict[str, List[str]] = {}
     for result in results:
         for package, version in result["versions"].items():
             versions.setdefault(package, []).append(version)
     parts = [
-        f"one thread of an {one_of([result['processor'] for result in results], 'processors')}",
+        f"rows without speeds on one {gpu}"
+        if gpu
+        else f"one thread of an {one_of([result['processor'] for result in results], 'processors')}",
         ", ".join(f"{package} {one_of(its, f'versions of {package}')}" for package, its in versions.items()),
         f"commits {', '.join(sorted({commit for result in results for commit in result['commit'].split(', ')}))}",
     ]

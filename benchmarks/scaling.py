@@ -4,7 +4,7 @@ corpus: the pipelines have the models of configs/, after a short training on the
 import itertools
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, NamedTuple
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
 
 import spacy
 import torch
@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.training.initialize import init_nlp
 from spacy.util import load_config, minibatch
-from thinc.api import Config
+from thinc.api import Config, require_cpu, require_gpu
 
 from spacy_fodl.training.conllu import make_conllu_corpus_v1
 from spacy_fodl.training.parallel import make_parallel_corpus_v1
@@ -28,6 +28,7 @@ TASK = "scaling"
 STARTER = ROOT / "spacy_fodl" / "starter"
 LENGTHS = [10, 100, 1000, 10000, 50000]
 BATCH_SIZES = [1, 8, 64, 512]
+GPU_BATCH_SIZES = [64, 1024]
 THREADS = [1, 2]
 # Words of a document where something else varies, and the batch size where that doesn't.
 LENGTH, BATCH_SIZE = 20, 256
@@ -79,6 +80,12 @@ SYSTEMS: Dict[str, System] = {
 
 
 def run(options: Options) -> None:
+    if options.gpu >= 0:
+        job = {"module": __name__, "function": "compare_devices", "names": chosen(options, list(SYSTEMS))}
+        folder = str(WORK / TASK / "gpu")
+        found = run_job({**job, "folder": folder, "n_words": N_WORDS, "device": options.gpu})
+        print(write_result(TASK, "gpu", "one GPU and one thread of the processor", {}, [found], options), flush=True)
+        return
     steps, n_words = (2, 500) if options.quick else (WARM_UP, N_WORDS)
     for name in chosen(options, list(SYSTEMS)):
         folder = str(WORK / ("quick" if options.quick else "") / TASK / name)
@@ -134,17 +141,39 @@ def measure(folder: str, length: int, batch_size: int, threads: int, n_words: in
     """The job of one setting: words per second of nlp.pipe over tokenized documents, of processor time and by the
     clock."""
     torch.set_num_threads(threads)
-    nlp = spacy.load(Path(folder))
+    cpu, clock = seconds(spacy.load(Path(folder)), length, batch_size, n_words)
+    return {"words_per_second": n_words / cpu, "words_per_second_by_the_clock": n_words / clock}
+
+
+def seconds(nlp: Language, length: int, batch_size: int, n_words: int) -> Tuple[float, float]:
+    """What so many words take in documents of a length, of processor time and by the clock."""
     words, starts = words_and_starts(treebank()(nlp))
     all_words, all_starts = itertools.cycle(words), itertools.cycle(starts)
-    n_docs = max(1, n_words // length)
     docs = []
-    for _ in range(n_docs):
+    for _ in range(max(1, n_words // length)):
         its = list(itertools.islice(all_starts, length))
         docs.append(Doc(nlp.vocab, words=list(itertools.islice(all_words, length)), sent_starts=[True, *its[1:]]))
     nlp(docs[0][:10].as_doc())  # What is only done once.
     cpu, clock = time.process_time(), time.perf_counter()
     for _ in nlp.pipe(docs, batch_size=batch_size):
         pass
-    cpu, clock = time.process_time() - cpu, time.perf_counter() - clock
-    return {"words_per_second": n_docs * length / cpu, "words_per_second_by_the_clock": n_docs * length / clock}
+    return time.process_time() - cpu, time.perf_counter() - clock
+
+
+def compare_devices(names: List[str], folder: str, n_words: int, device: int) -> Dict[str, Any]:
+    """The job of the GPU: words per second of nlp.pipe by the clock there, in batches of some sizes, and in one size on
+    a thread of the same machine's processor."""
+    torch.set_num_threads(1)
+    figures: Dict[str, Any] = {}
+    for name in names:
+        require_gpu(device)
+        warm_up(name, WARM_UP, folder)
+        nlp = spacy.load(Path(folder))
+        for size in GPU_BATCH_SIZES:
+            seconds(nlp, LENGTH, size, n_words)  # Kernels are chosen, and some compiled, when they are first met.
+            figures[f"{name}_gpu_{size}_by_the_clock"] = n_words / seconds(nlp, LENGTH, size, n_words)[1]
+        require_cpu()
+        few = n_words // 10
+        figures[f"{name}_cpu_by_the_clock"] = few / seconds(spacy.load(Path(folder)), LENGTH, BATCH_SIZE, few)[1]
+    figures["gpu"] = torch.cuda.get_device_name(device)
+    return figures

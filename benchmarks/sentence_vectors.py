@@ -19,7 +19,7 @@ from thinc.api import Config
 from .data import SHA256, glove, glove_checksum
 from .harness import ROOT, WORK, Job, Options, chosen, run_jobs, write_result
 from .imdb import imdb
-from .training import best_category, keep, trained
+from .training import Costs, best_category, trained
 
 TASK = "sentence_vectors"
 DATA = ["imdb/train.tsv", "imdb/test.tsv"]
@@ -35,9 +35,9 @@ class System(NamedTuple):
     """What gives documents vectors."""
 
     description: str
-    pipeline: Callable[[Paths, int, int], Tuple[Language, Dict[str, float]]]
-    """From the paths of .spacy files, a seed and a number of steps (0 for that of the config) to a pipeline that sets
-    doc.vector, and what it cost."""
+    pipeline: Callable[[Paths, int, int, str, bool], Tuple[Language, Costs]]
+    """From the paths of .spacy files, a seed, a number of steps (0 for that of the config), a folder and whether to
+    take what is kept there, to a pipeline that sets doc.vector, and what it cost."""
 
 
 def config(paths: Paths, seed: int) -> Dict[str, Any]:
@@ -47,20 +47,20 @@ def config(paths: Paths, seed: int) -> Dict[str, Any]:
     return dict(found)
 
 
-def skipthought(paths: Paths, seed: int, steps: int) -> Tuple[Language, Dict[str, float]]:
+def skipthought(paths: Paths, seed: int, steps: int, keep_in: str, kept: bool) -> Tuple[Language, Costs]:
     changed = config(paths, seed)
     if steps:
         changed["training"].update({"max_steps": steps, "eval_frequency": steps})
-    nlp, costs = trained(Config(changed))
+    nlp, costs = trained(Config(changed), keep_in, kept)
     scores = nlp.evaluate([Example(doc, doc.copy()) for doc in read(nlp, paths["dev"])])
     return nlp, {**costs, "thought_acc": scores["thought_acc"], "thought_perplexity": scores["thought_perplexity"]}
 
 
-def untrained(paths: Paths, seed: int, steps: int) -> Tuple[Language, Dict[str, float]]:
+def untrained(paths: Paths, seed: int, steps: int, keep_in: str, kept: bool) -> Tuple[Language, Costs]:
     return init_nlp(Config(config(paths, seed))), {"train_cpu_seconds": 0.0}
 
 
-def mean_glove(paths: Paths, seed: int, steps: int) -> Tuple[Language, Dict[str, float]]:
+def mean_glove(paths: Paths, seed: int, steps: int, keep_in: str, kept: bool) -> Tuple[Language, Costs]:
     return spacy.load(glove()), {"train_cpu_seconds": 0.0}
 
 
@@ -78,7 +78,7 @@ def run(options: Options) -> None:
     splits = {f"{split}_path": str(path) for split, path in paths.items()}
     jobs = {system: jobs_of(system, splits, options) for system in wanted}
     sums = {name: SHA256[name] for name in DATA}
-    for system, runs in run_jobs(jobs, options.at_once):
+    for system, runs in run_jobs(jobs, options):
         description = SYSTEMS[system].description if system in SYSTEMS else "TF-IDF of words and pairs of them"
         used = {**sums, **glove_checksum()} if system == "glove" else sums
         print(write_result(TASK, system, description, used, runs, options, ["scikit-learn"]), flush=True)
@@ -90,6 +90,7 @@ def jobs_of(system: str, splits: Dict[str, str], options: Options) -> List[Job]:
         return [{"module": module, "function": "train_linear", "model": TFIDF, "with_dev": False, **splits}]
     keep_in = WORK / ("quick" if options.quick else "") / TASK
     job = {"module": __name__, "function": "classify", "system": system, "steps": 20 if options.quick else 0, **splits}
+    job["kept"] = options.kept
     seeds = options.seeds[:1] if system == "glove" else options.seeds
     return [{**job, "seed": seed, "keep_in": str(keep_in / f"{system}_{seed}")} for seed in seeds]
 
@@ -99,7 +100,7 @@ def read(nlp: Language, path: str) -> List[Any]:
 
 
 def classify(
-    system: str, seed: int, steps: int, keep_in: str, train_path: str, dev_path: str, test_path: str
+    system: str, seed: int, steps: int, keep_in: str, kept: bool, train_path: str, dev_path: str, test_path: str
 ) -> Dict[str, Any]:
     """The job of one system and seed: learn vectors without labels, then train a logistic regression on those of the
     training reviews, and score it on those of the test set once.
@@ -108,8 +109,7 @@ def classify(
     """
     torch.set_num_threads(1)
     paths = {"train": train_path, "dev": dev_path, "test": test_path}
-    nlp, costs = SYSTEMS[system].pipeline(paths, seed, steps)
-    keep(nlp, keep_in)
+    nlp, costs = SYSTEMS[system].pipeline(paths, seed, steps, keep_in, kept)
     X, y, speeds = {}, {}, []
     for split in SPLITS:
         docs = read(nlp, paths[split])

@@ -26,7 +26,7 @@ from spacy_fodl.training.seq2seq_scorer import score_texts
 
 from .data import SHA256, multi30k
 from .harness import RESULTS, ROOT, WORK, Options, chosen, run_job, run_jobs, write_result
-from .training import keep, timed, trained
+from .training import timed, trained
 
 TASK = "seq2seq"
 DATA = [f"multi30k/{name}.{language}" for name in ("train", "val", "test_2016_flickr") for language in ("en", "fr")]
@@ -34,25 +34,28 @@ BEAM = 5
 # Upper bounds of the numbers of source tokens that are scored apart.
 LENGTHS = [9, 12, 16, 1000]
 ROUNDS = 7
-# How long the kinds of attention are trained to be compared: a third of what configs/translate.cfg says.
-KIND_STEPS = 1200
+LONG_STEPS = 8000
 JOEY = "joeynmt"
 JOEY_DESCRIPTION = "JoeyNMT's recurrent network of the same size, trained as long"
 
 Settings = Dict[str, Any]
 
 
-def ours(name: str, steps: int = 0, **model: Any) -> Settings:
-    """A config of this package with changes to its model, and another number of steps than its own, if it is not 0."""
+def ours(name: str, **model: Any) -> Settings:
+    """A config of this package with changes to its model."""
     config = load_config(ROOT / "configs" / name, interpolate=False)
     config["components"]["fodl_seq2seq"]["model"].update(model)
-    if steps:
-        config["training"]["max_steps"] = config["training"]["optimizer"]["learn_rate"]["total_steps"] = steps
     return dict(config)
 
 
+def longer(steps: int) -> Settings:
+    config = ours("translate.cfg")
+    config["training"]["max_steps"] = config["training"]["optimizer"]["learn_rate"]["total_steps"] = steps
+    return config
+
+
 def kind(attention: str) -> Callable[[], Settings]:
-    return lambda: ours("translate.cfg", KIND_STEPS, attention=attention)
+    return lambda: ours("translate.cfg", attention=attention)
 
 
 class System(NamedTuple):
@@ -62,10 +65,10 @@ class System(NamedTuple):
 
 SYSTEMS: Dict[str, System] = {
     "fodl": System("`configs/translate.cfg`, additive attention", lambda: ours("translate.cfg")),
-    "additive": System(f"additive attention, {KIND_STEPS:,} steps", kind("additive")),
-    "dot": System(f"dot attention, {KIND_STEPS:,} steps", kind("dot")),
-    "static": System(f"static attention, {KIND_STEPS:,} steps", kind("static")),
-    "none": System(f"no attention, {KIND_STEPS:,} steps", kind("none")),
+    "long": System(f"the same, {LONG_STEPS:,} steps", lambda: longer(LONG_STEPS)),
+    "dot": System("the first with dot attention", kind("dot")),
+    "static": System("the first with static attention", kind("static")),
+    "none": System("the first without attention", kind("none")),
     "book": System("the chapter's translator, `configs/translate_book.cfg`", lambda: ours("translate_book.cfg")),
 }
 
@@ -82,11 +85,18 @@ def run(options: Options) -> None:
     for system in wanted:
         if system in SYSTEMS:
             steps = 20 if options.quick else 0
-            job = {"module": __name__, "function": "train_translator", "system": system, "steps": steps, **splits}
+            job = {
+                "module": __name__,
+                "function": "train_translator",
+                "system": system,
+                "steps": steps,
+                "kept": options.kept,
+                **splits,
+            }
             keep = WORK / ("quick" if options.quick else "") / "seq2seq"
             jobs[system] = [{**job, "seed": seed, "keep_in": str(keep / f"{system}_{seed}")} for seed in options.seeds]
     sums = {name: SHA256[name] for name in DATA}
-    for system, runs in run_jobs(jobs, options.at_once):
+    for system, runs in run_jobs(jobs, options):
         packages = ["sacrebleu", "sentencepiece"]
         print(write_result(TASK, system, SYSTEMS[system].description, sums, runs, options, packages), flush=True)
     if JOEY in wanted:
@@ -95,7 +105,8 @@ def run(options: Options) -> None:
             "module": f"{__package__}.joey",
             "function": "train_joey",
             "paths": {split: str(path) for split, path in paths.items()},
-            "budget": 60 if options.quick else seconds_of_ours(),
+            "budget": 60 if options.quick else seconds_of_ours(options.gpu >= 0),
+            "gpu": options.gpu >= 0,
             "every": 1 if options.quick else 500,
             "beam": BEAM,
             "vocabulary": translate["target"]["size"],
@@ -112,19 +123,21 @@ def run(options: Options) -> None:
         print(write_result(TASK, "bridge", description, sums, run_job(job)["rounds"], options), flush=True)
 
 
-def seconds_of_ours() -> float:
-    """What configs/translate.cfg takes in seconds of processor time, by its result file.
+def seconds_of_ours(on_gpu: bool) -> float:
+    """What configs/translate.cfg takes in seconds by its result file: of processor time, or on a GPU by the clock.
 
-    RAISES (SystemExit): If there is none.
+    RAISES (SystemExit): If there is none, or the training was not on such a device.
     """
     path = RESULTS / TASK / "fodl.json"
-    if not path.is_file():
-        raise SystemExit(f"{JOEY} is trained for as long as the system 'fodl': run that one first.")
-    return float(json.loads(path.read_text(encoding="utf8"))["mean"]["train_cpu_seconds"])
+    mean = json.loads(path.read_text(encoding="utf8"))["mean"] if path.is_file() else {}
+    if not mean or ("train_cpu_seconds" in mean) == on_gpu:
+        where = "on a GPU" if on_gpu else "on a CPU"
+        raise SystemExit(f"{JOEY} is trained {where} for as long as the system 'fodl' was: run that one there first.")
+    return float(mean["train_seconds" if on_gpu else "train_cpu_seconds"])
 
 
 def train_translator(
-    system: str, seed: int, steps: int, keep_in: str, train_path: str, dev_path: str, test_path: str
+    system: str, seed: int, steps: int, keep_in: str, kept: bool, train_path: str, dev_path: str, test_path: str
 ) -> Dict[str, Any]:
     """The job of one system and seed: train, keep the model that is best on the development set, and score it once on
     the test set.
@@ -140,8 +153,7 @@ def train_translator(
     config["components"]["fodl_seq2seq"]["beam_width"] = 1
     if steps:
         config["training"].update({"max_steps": steps, "eval_frequency": steps})
-    nlp, costs = trained(Config(config))
-    keep(nlp, keep_in)
+    nlp, costs = trained(Config(config), keep_in, kept)
     component = cast(FodlSeq2Seq, nlp.get_pipe("fodl_seq2seq"))
     figures: Dict[str, Any] = {"seed": seed, "steps": config["training"]["max_steps"]}
     for name, path in (("dev", dev_path), ("test", test_path)):

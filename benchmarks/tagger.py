@@ -102,7 +102,7 @@ def run(options: Options) -> None:
         for system in wanted
         if system in SYSTEMS
     }
-    for system, runs in run_jobs(trainings, options.at_once):
+    for system, runs in run_jobs(trainings, options):
         used = {**sums, **glove_checksum()} if system == "book" else sums
         print(write_result(TASK, system, SYSTEMS[system][0], used, runs, options), flush=True)
     for system in wanted:

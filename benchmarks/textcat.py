@@ -91,7 +91,7 @@ def run(options: Options) -> None:
         if system != "bridge"
     }
     sums = {name: SHA256[name] for name in DATA}
-    for system, runs in run_jobs(jobs, options.at_once):
+    for system, runs in run_jobs(jobs, options):
         description = SYSTEMS[system].description if system in SYSTEMS else LINEAR[system][0]
         packages = [] if system in SYSTEMS else ["scikit-learn"]
         print(write_result(TASK, system, description, sums, runs, options, packages), flush=True)

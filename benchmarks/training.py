@@ -1,6 +1,7 @@
 """One training by spaCy's own loop, as `spacy train` does it, scored once on the test set."""
 
 import io
+import json
 import tempfile
 import time
 from pathlib import Path
@@ -13,11 +14,14 @@ from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
-from thinc.api import Config
+from thinc.api import Config, CupyOps, get_current_ops
+
+from .harness import commit, processor, write_text
 
 # How many documents of the test set tell the speed.
 SPEED_DOCS = 2500
 
+Costs = Dict[str, Union[float, str]]
 Score = Callable[[Language, List[Example]], float]
 
 
@@ -86,7 +90,7 @@ def train_and_test(
         "max_epochs": max_epochs,
         "dev_acc": score(best, list(Corpus(dev_path)(best))),
         "test_acc": score(best, examples),
-        "train_words_per_second": round(words * max_epochs / costs["train_seconds"]),
+        "train_words_per_second": round(words * max_epochs / float(costs["train_seconds"])),
         "words_per_second": round(annotating_speed(best, docs)),
         **costs,
     }
@@ -97,13 +101,18 @@ def train_and_test(
     return figures
 
 
-def trained(config: Config) -> Tuple[Language, Dict[str, float]]:
+def trained(config: Config, keep_in: str = "", kept: bool = False) -> Tuple[Language, Costs]:
     """Train with a config.
 
     config (Config): A complete config.
-    RETURNS (Tuple[Language, Dict[str, float]]): The pipeline that was best on the development set; seconds of training
-        by the clock and of the processor, and the size of the saved model in MiB.
+    keep_in (str): A folder for the pipeline and what it cost, if it is to be kept.
+    kept (bool): Train only if nothing is kept there.
+    RETURNS (Tuple[Language, Costs]): The pipeline that was best on the development set; seconds of training by the
+        clock and of the processor, on which device that was, and the size of the saved model in MiB.
     """
+    costs_file = Path(keep_in) / "costs.json"
+    if kept and keep_in and costs_file.is_file():
+        return spacy.load(keep_in), json.loads(costs_file.read_text(encoding="utf8"))
     with tempfile.TemporaryDirectory() as folder:
         nlp = init_nlp(config)
         start, cpu_start = time.perf_counter(), time.process_time()
@@ -112,11 +121,19 @@ def trained(config: Config) -> Tuple[Language, Dict[str, float]]:
         seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
         best = spacy.load(Path(folder) / "model-best")
         size = sum(file.stat().st_size for file in (Path(folder) / "model-best").rglob("model"))
-    return best, {
+    on_gpu = isinstance(get_current_ops(), CupyOps)
+    costs: Costs = {
         "train_seconds": round(seconds, 1),
-        "train_cpu_seconds": round(cpu_seconds, 1),
+        # On a GPU the processor mostly waits.
+        **({} if on_gpu else {"train_cpu_seconds": round(cpu_seconds, 1)}),
+        "trained_on": torch.cuda.get_device_name() if on_gpu else processor(),
+        "train_commit": commit(),
         "model_mib": round(size / 2**20, 2),
     }
+    if keep_in:
+        keep(best, keep_in)
+        write_text(costs_file, json.dumps(costs, indent=1))
+    return best, costs
 
 
 def keep(nlp: Language, folder: Union[str, Path]) -> None:

@@ -398,11 +398,16 @@ def test_joeynmt_is_asked_for_where_it_is_missing(monkeypatch):
 
 def test_joeynmt_is_trained_as_long_as_ours(tmp_path, monkeypatch):
     monkeypatch.setattr(seq2seq, "RESULTS", tmp_path)
-    with pytest.raises(SystemExit, match="run that one first"):
-        seq2seq.seconds_of_ours()
+    with pytest.raises(SystemExit, match="run that one there first"):
+        seq2seq.seconds_of_ours(on_gpu=False)
     (tmp_path / "seq2seq").mkdir()
-    (tmp_path / "seq2seq" / "fodl.json").write_text(json.dumps({"mean": {"train_cpu_seconds": 12.5}}))
-    assert seq2seq.seconds_of_ours() == 12.5
+    result = tmp_path / "seq2seq" / "fodl.json"
+    result.write_text(json.dumps({"mean": {"train_cpu_seconds": 12.5, "train_seconds": 14}}))
+    assert seq2seq.seconds_of_ours(on_gpu=False) == 12.5
+    with pytest.raises(SystemExit, match="on a GPU for as long"):
+        seq2seq.seconds_of_ours(on_gpu=True)
+    result.write_text(json.dumps({"mean": {"train_seconds": 14}}))
+    assert seq2seq.seconds_of_ours(on_gpu=True) == 14
 
 
 def test_what_joeynmt_is_given(tmp_path):
@@ -414,7 +419,7 @@ def test_what_joeynmt_is_given(tmp_path):
     DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "train.spacy")
     assert joey.write_texts(str(tmp_path / "train.spacy"), tmp_path / "train") == [doc._.fodl_target for doc in docs]
     assert (tmp_path / "train.en").read_text(encoding="utf8") == "I like green eggs.\nYou eat ham.\n"
-    settings = joey.config(tmp_path, 0, 500, 16)
+    settings = joey.config(tmp_path, 0, 500, 16, gpu=False)
     joey.learn_subwords(tmp_path, "fr", 40, settings)
     words = (tmp_path / "words.fr").read_text(encoding="utf8").splitlines()
     assert words[:4] == ["<unk>", "<pad>", "<s>", "</s>"]
