@@ -15,6 +15,7 @@ from typing import Any, Dict, List
 
 import sentencepiece
 import spacy
+import torch
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from spacy.tokens import DocBin
@@ -57,7 +58,7 @@ def train_joey(
     beam: int,
     vocabulary: int,
     width: int,
-    gpu: bool,
+    on_gpu: bool,
 ) -> Dict[str, Any]:
     """The job of one seed: train until the time is spent, and score the checkpoint that was best on the development
     set.
@@ -70,22 +71,24 @@ def train_joey(
     beam (int): Hypotheses of the second of two searches; the first is greedy.
     vocabulary (int): Subwords of each language.
     width (int): Of embeddings and states.
-    gpu (bool): Whether it runs on the first GPU.
+    on_gpu (bool): Whether it runs on the first GPU.
     RETURNS (Dict[str, Any]): BLEU and chrF of the splits; sentences per second of processor time, loading included.
     """
     python, home = interpreter(), Path(folder)
     home.mkdir(parents=True, exist_ok=True)
     gold = {split: write_texts(path, home / split) for split, path in paths.items()}
-    settings = config(home, seed, every, width, gpu)
+    settings = config(home, seed, every, width, on_gpu)
     for language in LANGUAGES:
         learn_subwords(home, language, vocabulary, settings)
     file = home / "config.yaml"
     start = time.perf_counter()
     # JSON is YAML.
     file.write_text(json.dumps(settings), encoding="utf8")
-    spent = run_for([python, "-c", COMMAND, "train", str(file), "--skip-test"], budget, home / "train.log", gpu)
+    spent = run_for([python, "-c", COMMAND, "train", str(file), "--skip-test"], budget, home / "train.log", on_gpu)
     figures: Dict[str, Any] = {"seed": seed, "train_seconds": round(time.perf_counter() - start, 1)}
-    if not gpu:
+    if on_gpu:
+        figures["gpu"] = torch.cuda.get_device_name()
+    else:
         figures["train_cpu_seconds"] = round(spent, 1)
     for name, width_of_beam in (("greedy", 1), ("beam", beam)):
         settings["testing"]["beam_size"] = width_of_beam
@@ -96,7 +99,7 @@ def train_joey(
             written = (home / f"{name}.{split}").read_text(encoding="utf8").split("\n")[: len(gold[split])]
             for key, metric in (("bleu", BLEU()), ("chrf", CHRF())):
                 figures[f"{split}_{name}_{key}_acc"] = metric.corpus_score(written, [gold[split]]).score / 100
-        if not gpu:
+        if not on_gpu:
             figures[f"test_{name}_texts_per_second"] = (len(gold["dev"]) + len(gold["test"])) / spent
     return figures
 
@@ -131,7 +134,7 @@ def learn_subwords(home: Path, language: str, vocabulary: int, settings: Dict[st
     side.update({"voc_file": str(words), "tokenizer_cfg": {"model_file": f"{model}.model"}})
 
 
-def config(home: Path, seed: int, every: int, width: int, gpu: bool) -> Dict[str, Any]:
+def config(home: Path, seed: int, every: int, width: int, on_gpu: bool) -> Dict[str, Any]:
     """JoeyNMT's settings: the sizes of configs/translate.cfg, its dropout and label smoothing; for the rest what the
     configs that come with JoeyNMT have for recurrent networks."""
     side = {"level": "bpe", "tokenizer_type": "sentencepiece", "max_length": 100, "lowercase": False}
@@ -147,7 +150,7 @@ def config(home: Path, seed: int, every: int, width: int, gpu: bool) -> Dict[str
     }
     return {
         "name": "rnn",
-        "use_cuda": gpu,
+        "use_cuda": on_gpu,
         "random_seed": seed,
         "model_dir": str(home / "model"),
         "data": {

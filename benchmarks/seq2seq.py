@@ -106,7 +106,7 @@ def run(options: Options) -> None:
             "function": "train_joey",
             "paths": {split: str(path) for split, path in paths.items()},
             "budget": 60 if options.quick else seconds_of_ours(options.gpu >= 0),
-            "gpu": options.gpu >= 0,
+            "on_gpu": options.gpu >= 0,
             "every": 1 if options.quick else 500,
             "beam": BEAM,
             "vocabulary": translate["target"]["size"],

@@ -10,13 +10,14 @@ import sys
 import torch
 from thinc.api import require_gpu, set_gpu_allocator
 
-from .harness import peak_memory
+from .harness import Job, Run, peak_memory
 
 OF_THE_PROCESSOR = ("words_per_second", "texts_per_second", "cpu_seconds")
 
 
-def main() -> None:
-    job = json.load(sys.stdin)
+def figures_of(job: Job) -> Run:
+    """Do a job. RETURNS (Run): What its function returned, less what says nothing on this device."""
+    job = dict(job)
     function = getattr(importlib.import_module(job.pop("module")), job.pop("function"))
     gpu = job.pop("gpu", -1)
     if gpu >= 0:
@@ -26,6 +27,11 @@ def main() -> None:
     if gpu >= 0:
         figures = {key: value for key, value in figures.items() if not key.endswith(OF_THE_PROCESSOR)}
         figures["gpu"] = torch.cuda.get_device_name(gpu)
+    return figures
+
+
+def main() -> None:
+    figures = figures_of(json.load(sys.stdin))
     print(json.dumps({**figures, "peak_memory_mib": round(peak_memory())}))
 
 

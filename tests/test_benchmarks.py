@@ -1,7 +1,6 @@
 """The harness on a corpus made here: jobs, result files, tables."""
 
 import gzip
-import importlib
 import io
 import json
 import os
@@ -40,6 +39,7 @@ from benchmarks import (
     tagger,
     textcat,
     training,
+    worker,
 )
 from benchmarks.__main__ import app
 from spacy_fodl.models.extensions import TARGET, add_target_extension
@@ -275,9 +275,8 @@ def here(monkeypatch):
     """Jobs within this process: a new one for each would spend most of the time on imports."""
 
     def run_job(job):
-        arguments = json.loads(json.dumps(job))
-        function = getattr(importlib.import_module(arguments.pop("module")), arguments.pop("function"))
-        return json.loads(json.dumps({**function(**arguments), "peak_memory_mib": 100}))
+        figures = worker.figures_of(json.loads(json.dumps(job)))
+        return json.loads(json.dumps({**figures, "peak_memory_mib": 100}))
 
     for module in (harness, parser, scaling, seq2seq, textcat):
         monkeypatch.setattr(module, "run_job", run_job)
@@ -419,7 +418,7 @@ def test_what_joeynmt_is_given(tmp_path):
     DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "train.spacy")
     assert joey.write_texts(str(tmp_path / "train.spacy"), tmp_path / "train") == [doc._.fodl_target for doc in docs]
     assert (tmp_path / "train.en").read_text(encoding="utf8") == "I like green eggs.\nYou eat ham.\n"
-    settings = joey.config(tmp_path, 0, 500, 16, gpu=False)
+    settings = joey.config(tmp_path, 0, 500, 16, on_gpu=False)
     joey.learn_subwords(tmp_path, "fr", 40, settings)
     words = (tmp_path / "words.fr").read_text(encoding="utf8").splitlines()
     assert words[:4] == ["<unk>", "<pad>", "<s>", "</s>"]
