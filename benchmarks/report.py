@@ -461,6 +461,31 @@ def setting_on(gpu: str, results: List[Dict[str, Any]]) -> str:
     return "; ".join(parts)
 
 
+def gpu_speed() -> str:
+    """A row a component: one thread, and a GPU with batches of some sizes."""
+    results = load("gpu")
+    mean = results["speed"]["mean"] if results else {}
+    sizes = sorted({int(key.split("_")[-4]) for key in mean if "_gpu_" in key})
+    rows = []
+    for name, system in SCALING.items():
+        if f"{name}_cpu_by_the_clock" in mean:
+            keys = [f"{name}_cpu_by_the_clock", *(f"{name}_gpu_{size}_by_the_clock" for size in sizes)]
+            ratio = mean[keys[-1]] / mean[keys[0]]
+            rows.append([system.description, *(f"{mean[key]:,.0f}" for key in keys), f"{ratio:.1f}"])
+    header = ["words/s", "one thread", *(f"GPU, batches of {size:,}" for size in sizes), "times"]
+    return table(header, rows)
+
+
+def gpu_setting() -> str:
+    results = load("gpu")
+    if not results:
+        return NOT_YET
+    result = results["speed"]
+    versions = ", ".join(f"{package} {version}" for package, version in result["versions"].items())
+    devices = f"one {result['gpu']} and one thread of an {result['processor']}"
+    return f"One run, by the clock; {devices}; {versions}; commit {result['commit']}."
+
+
 def one_of(values: List[Any], what: str) -> Any:
     """The value that all files share. Figures of different settings don't belong into one table."""
     if len(set(values)) != 1:
@@ -495,6 +520,8 @@ TABLES: Dict[str, Callable[[], str]] = {
     "parser-stream": parser_stream,
     "parser-long": parser_long,
     "parser-setting": partial(setting_of, "parser"),
+    "gpu-speed": gpu_speed,
+    "gpu-setting": gpu_setting,
     "scaling-length": partial(scaling, "length", "words/s by words in a document"),
     "scaling-memory": partial(scaling, "length", "peak memory in MiB, the same", "mib"),
     "scaling-batch": partial(scaling, "batch", "words/s by documents in a batch"),

@@ -84,7 +84,7 @@ def run(options: Options) -> None:
         job = {"module": __name__, "function": "compare_devices", "names": chosen(options, list(SYSTEMS))}
         folder = str(WORK / TASK / "gpu")
         found = run_job({**job, "folder": folder, "n_words": N_WORDS, "device": options.gpu})
-        print(write_result(TASK, "gpu", "one GPU and one thread of the processor", {}, [found], options), flush=True)
+        print(write_result("gpu", "speed", "one GPU and one thread of the processor", {}, [found], options), flush=True)
         return
     steps, n_words = (2, 500) if options.quick else (WARM_UP, N_WORDS)
     for name in chosen(options, list(SYSTEMS)):

@@ -119,5 +119,5 @@ def test_calibrating(tmp_path):
     nlp, examples = parser_of(beam_width=4)
     nlp.to_disk(tmp_path / "model")
     spacy.tokens.DocBin(docs=[example.reference for example in examples]).to_disk(tmp_path / "dev.spacy")
-    done = fodl("calibrate", tmp_path / "model", tmp_path / "dev.spacy")
+    done = fodl("calibrate", tmp_path / "model", tmp_path / "dev.spacy", "--gpu-id", 0)
     assert done.returncode == 0, done.stdout + done.stderr

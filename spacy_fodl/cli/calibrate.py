@@ -7,7 +7,7 @@ import numpy as np
 import spacy
 import srsly
 import typer
-from spacy.cli._util import import_code
+from spacy.cli._util import import_code, setup_gpu
 from spacy.language import Language
 from spacy.training import Corpus, Example
 from spacy.util import minibatch
@@ -32,11 +32,13 @@ def calibrate(
     json: Optional[Path] = typer.Option(None, help="JSON file for the numbers"),
     plot: Optional[Path] = typer.Option(None, "--plot", "-p", help="Reliability diagram to draw, .png, .svg or .pdf"),
     code: Optional[Path] = CODE,
+    use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
 ) -> None:
     """Fit one temperature, by which the scores of trees are divided before they become probabilities, and store it in
     the pipeline. Prints how far probabilities of heads and their accuracy are apart, before and after."""
     try:
         import_code(code)
+        setup_gpu(use_gpu, silent=True)
         nlp = spacy.load(model)
         folder = output or Path(model)
         if not output and not folder.is_dir():

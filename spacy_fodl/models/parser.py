@@ -271,13 +271,14 @@ class Training:
     def local_loss(
         self, scorer: TransitionScorer, table: Tensor, n_labels: int, dropout: float
     ) -> Union[Tensor, float]:
-        heads, labels, known, gold_starts = self.gold_on(table.device)
+        # Gold derivations need no scores. On a GPU their many small steps would take longer than all the rest.
+        heads, labels, known, gold_starts = self.gold_on(torch.device("cpu"))
         found = gold_configurations(self.sentences(gold_starts), heads, labels, known, self.features, n_labels)
         if not len(found.actions):
             return 0.0
-        hidden = F.dropout(scorer.hidden(table, found.rows), dropout, scorer.training)
-        log_probs = log_probabilities(scorer.output(hidden), found.valid)
-        return F.nll_loss(log_probs, found.actions, reduction="sum")
+        rows, valid, actions = (tensor.to(table.device) for tensor in found)
+        hidden = F.dropout(scorer.hidden(table, rows), dropout, scorer.training)
+        return F.nll_loss(log_probabilities(scorer.output(hidden), valid), actions, reduction="sum")
 
     def global_loss(self, scorer: TransitionScorer, table: Tensor, n_labels: int) -> Union[Tensor, float]:
         heads, labels, known, gold_starts = self.gold_on(table.device)
