@@ -12,6 +12,8 @@ from .imdb import imdb
 from .plots import draw
 from .report import pages, write_tables
 
+# Those that keep the pipelines that they train.
+KEEPING = ["linearized", "parser", "sentence_vectors", "seq2seq"]
 TASKS = ["linearized", "memory", "parser", "scaling", "sentence_vectors", "seq2seq", "tagger", "textcat"]
 CORPORA = {"conll2000": conll2000, "ewt": ewt, "imdb": imdb, "multi30k": multi30k}
 DATA = typer.Option(Path("data"), envvar="FODL_DATA", help="Folder with local copies of the corpora")
@@ -54,6 +56,8 @@ def add_task(name: str, tasks: List[str], about: Optional[str]) -> None:
         kept: bool = typer.Option(False, help="Score pipelines that an earlier run kept; train only what is missing"),
         data: Path = DATA,
     ) -> None:
+        if kept and not set(tasks) <= set(KEEPING):
+            raise SystemExit(f"--kept is for tasks that keep pipelines: {', '.join(KEEPING)}")
         seeds = seed[:1] if quick else seed
         options = Options(
             data=data,

@@ -46,12 +46,21 @@ class Options:
     """Score the pipelines that an earlier run kept, and train only what is missing."""
 
 
-def chosen(options: Options, known: List[str]) -> List[str]:
-    """The systems to run: those that the command line names, or all that are known."""
+def chosen(options: Options, known: Sequence[str], on_cpu: Sequence[str] = ()) -> List[str]:
+    """The systems to run: those that the command line names, or all that are known.
+
+    options (Options): What the command line asks for.
+    known (Sequence[str]): The systems of the task.
+    on_cpu (Sequence[str]): Those of them that don't run on a GPU.
+    RETURNS (List[str]): Their names.
+    RAISES (SystemExit): If one is named that is not known, or doesn't run where it should.
+    """
     for system in options.systems or []:
         if system not in known:
             raise SystemExit(f"There is no system '{system}'. Known: {', '.join(known)}")
-    return options.systems or known
+        if options.gpu >= 0 and system in on_cpu:
+            raise SystemExit(f"The system '{system}' runs on a CPU only. Leave --gpu-id out.")
+    return options.systems or [system for system in known if options.gpu < 0 or system not in on_cpu]
 
 
 def one_thread() -> Dict[str, str]:
@@ -141,9 +150,13 @@ def processor() -> str:
 
 
 def summary(runs: List[Run]) -> Dict[str, float]:
-    """The mean of each figure over the runs, and the deviation of those that are scores."""
-    figures = [key for key, value in runs[0].items() if isinstance(value, (int, float)) and key not in SETTINGS]
-    means = {key: statistics.fmean(run[key] for run in runs if key in run) for key in figures}
+    """The mean of each figure that all runs have, and the deviation of those that are scores."""
+    figures = [
+        key
+        for key, value in runs[0].items()
+        if isinstance(value, (int, float)) and key not in SETTINGS and all(key in run for run in runs)
+    ]
+    means = {key: statistics.fmean(run[key] for run in runs) for key in figures}
     if len(runs) > 1:
         means.update({f"{key}_sd": statistics.stdev(run[key] for run in runs) for key in figures if is_score(key)})
     return means
@@ -178,12 +191,13 @@ def write_result(
         **{package: importlib.metadata.version(package) for package in [*PACKAGES, *packages]},
     }
     same = {"description": description, "data": data, "versions": versions, "processor": processor()}
-    if "gpu" in runs[0]:
-        same["gpu"] = runs[0]["gpu"]
+    devices = {key: ", ".join(sorted({run.get(key, "") for run in runs})) for key in ("gpu", "trained_on")}
+    same.update({key: name for key, name in devices.items() if name})
     runs = [{**run, "commit": commit(), "command": command()} for run in runs]
-    if options.add and path.is_file():
-        earlier = json.loads(path.read_text(encoding="utf8"))
-        if {key: earlier.get(key) for key in (*same, "gpu")} != {"gpu": None, **same}:
+    earlier = json.loads(path.read_text(encoding="utf8")) if path.is_file() else {}
+    is_elsewhere = bool(earlier) and {key: earlier.get(key, "") for key in devices} != devices
+    if earlier and (options.add or is_elsewhere):
+        if is_elsewhere or {key: earlier.get(key) for key in same} != same:
             # Too late to refuse: the figures are there. Those that don't go with them are put aside.
             aside = WORK / "aside" / task / f"{system}-{earlier['date']}.json"
             aside.parent.mkdir(parents=True, exist_ok=True)

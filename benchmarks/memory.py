@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from spacy_fodl.modules.rnn import RNNEncoder
 
-from .harness import Options, run_jobs, write_result
+from .harness import Options, chosen, run_jobs, write_result
 
 TASK = "memory"
 LAGS = [10, 50, 100, 200]
@@ -41,10 +41,7 @@ SYSTEMS = {
 
 
 def run(options: Options) -> None:
-    wanted = options.systems or list(SYSTEMS)
-    for system in wanted:
-        if system not in SYSTEMS:
-            raise SystemExit(f"There is no system '{system}'. Known: {', '.join(SYSTEMS)}")
+    wanted = chosen(options, list(SYSTEMS), on_cpu=list(SYSTEMS))
     steps = 40 if options.quick else STEPS
     jobs = {
         system: [

@@ -171,7 +171,8 @@ def run(options: Options) -> None:
     paths = {split: str(checked(options.data, name)) for split, name in zip(SPLITS, DATA)}
     sums = checksums(options.data, DATA)
     known = [f"{system}_{name}" for system in SYSTEMS for name in TRAINED]
-    wanted = chosen(options, [*known, UDPIPE, *COMPARISONS, DIFFERENCES])
+    on_cpu = [UDPIPE, *COMPARISONS, DIFFERENCES]
+    wanted = chosen(options, [*known, *on_cpu], on_cpu)
     jobs = {name: trainings(name, paths, options) for name in wanted if name in known}
     for name, runs in run_jobs(jobs, options):
         system, _, given = name.rpartition("_")

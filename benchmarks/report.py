@@ -12,7 +12,7 @@ from .scaling import SYSTEMS as SCALING
 
 NOT_YET = "Not measured yet."
 
-TRANSLATORS = ("fodl", "long", "dot", "static", "none", "book", "joeynmt")
+TRANSLATORS = ("fodl", "joeynmt", "book", "additive", "dot", "static", "none")
 
 Results = Dict[str, Dict[str, Any]]
 
@@ -116,10 +116,8 @@ def tagger_accuracy() -> str:
     for system in ("fodl", "spacy", "spacy_averages", "window2", "gram3", "book"):
         if system in results:
             mean = results[system]["mean"]
-            numbers = [mean[key] for key in ("model_mib", "peak_memory_mib")]
-            rows.append(
-                [results[system]["description"], percent(mean, "test_acc"), *(f"{number:,.0f}" for number in numbers)]
-            )
+            numbers = [number(mean, key) for key in ("model_mib", "peak_memory_mib")]
+            rows.append([results[system]["description"], percent(mean, "test_acc"), *numbers])
     return table(["system", "test accuracy, %", "model, MiB", "peak memory, MiB"], rows)
 
 
@@ -162,7 +160,7 @@ def textcat_accuracy() -> str:
     ):
         if system in results:
             mean = results[system]["mean"]
-            costs = [minutes(mean, digits=1), speed(mean, "texts_per_second")]
+            costs = [minutes(mean, digits=1), number(mean, "texts_per_second")]
             rows.append([results[system]["description"], percent(mean, "test_acc"), *costs])
     return table(["system", "test accuracy, %", "training, min", "prediction, reviews/s"], rows)
 
@@ -185,8 +183,8 @@ def minutes(mean: Dict[str, float], digits: int = 0) -> str:
     return f"{mean['train_seconds'] / 60:.1f} on a GPU"
 
 
-def speed(mean: Dict[str, float], key: str) -> str:
-    """What a thread does in a second, if that was measured."""
+def number(mean: Dict[str, float], key: str) -> str:
+    """A figure, if it was measured."""
     return f"{mean[key]:,.0f}" if key in mean else "-"
 
 
@@ -197,7 +195,7 @@ def seq2seq_accuracy() -> str:
         if system in results:
             mean = results[system]["mean"]
             figures = [percent(mean, f"test_{key}") for key in ("greedy_bleu_acc", "beam_bleu_acc", "beam_chrf_acc")]
-            costs = [minutes(mean), speed(mean, "test_beam_texts_per_second")]
+            costs = [minutes(mean), number(mean, "test_beam_texts_per_second")]
             rows.append([results[system]["description"], *figures, *costs])
     return table(["translator", "BLEU, greedy", "BLEU", "chrF", "training, min", "sentences/s"], rows)
 
@@ -239,7 +237,7 @@ def linearized_accuracy() -> str:
                 name = f"{results[system]['description'].partition('; ')[0]}, {title}"
                 malformed = percent(mean, f"{how}_malformed_acc") if f"{how}_malformed_acc" in mean else "-"
                 figures = [percent(mean, f"{how}_{key}") for key in ("uas_acc", "las_acc")]
-                rows.append([name, *figures, malformed, speed(mean, f"{how}_words_per_second")])
+                rows.append([name, *figures, malformed, number(mean, f"{how}_words_per_second")])
     return table(["parser", "UAS", "LAS", "malformed trees, %", "words/s"], rows)
 
 
@@ -289,7 +287,7 @@ def parser_figures(result: Dict[str, Any], how: str, given: str) -> List[str]:
     prefix = f"{how}{'raw_' if given == 'raw' else ''}test"
     figures = [percent(mean, f"{prefix}_{key}") for key in keys]
     found = "" if given == "gold" else percent(mean, f"{prefix}_sents_acc")
-    return [*figures, found, speed(mean, f"{prefix}_words_per_second")]
+    return [*figures, found, number(mean, f"{prefix}_words_per_second")]
 
 
 def parser_differences() -> str:
@@ -315,7 +313,7 @@ def parser_beam() -> str:
     beams = sorted(int(key[4:-12]) for key in mean if re.fullmatch(r"beam\d+_dev_las_acc", key))
     rows = [
         ["LAS on the development set", *(percent(mean, f"beam{n}_dev_las_acc") for n in beams)],
-        ["words/s", *(f"{mean[f'beam{n}_dev_words_per_second']:,.0f}" for n in beams)],
+        ["words/s", *(number(mean, f"beam{n}_dev_words_per_second") for n in beams)],
     ]
     return table(["beam", *map(str, beams)], rows)
 
@@ -442,10 +440,11 @@ def setting_of(task: str) -> str:
 def measured_on(results: List[Dict[str, Any]]) -> str:
     """The processor, versions and commits of results, those of a GPU apart."""
     devices = sorted({result.get("gpu", "") for result in results})
-    return "; ".join(f"{setting_on(device, results)}" for device in devices)
+    return "; ".join(setting_on(device, results) for device in devices)
 
 
 def setting_on(gpu: str, results: List[Dict[str, Any]]) -> str:
+    """The same of the results of one GPU, or of none."""
     results = [result for result in results if result.get("gpu", "") == gpu]
     versions: Dict[str, List[str]] = {}
     for result in results:
@@ -456,6 +455,9 @@ def setting_on(gpu: str, results: List[Dict[str, Any]]) -> str:
         if gpu
         else f"one thread of an {one_of([result['processor'] for result in results], 'processors')}",
         ", ".join(f"{package} {one_of(its, f'versions of {package}')}" for package, its in versions.items()),
+        *sorted(
+            {f"rows with minutes on a GPU trained on an {one['trained_on']}" for one in results if "trained_on" in one}
+        ),
         f"commits {', '.join(sorted({commit for result in results for commit in result['commit'].split(', ')}))}",
     ]
     return "; ".join(parts)
@@ -472,7 +474,7 @@ def gpu_speed() -> str:
             keys = [f"{name}_cpu_by_the_clock", *(f"{name}_gpu_{size}_by_the_clock" for size in sizes)]
             ratio = mean[keys[-1]] / mean[keys[0]]
             rows.append([system.description, *(f"{mean[key]:,.0f}" for key in keys), f"{ratio:.1f}"])
-    header = ["words/s", "one thread", *(f"GPU, batches of {size:,}" for size in sizes), "times"]
+    header = ["words/s", "one thread", *(f"GPU, batches of up to {size:,}" for size in sizes), "last by first"]
     return table(header, rows)
 
 

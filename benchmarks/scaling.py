@@ -80,14 +80,12 @@ SYSTEMS: Dict[str, System] = {
 
 
 def run(options: Options) -> None:
-    if options.gpu >= 0:
-        job = {"module": __name__, "function": "compare_devices", "names": chosen(options, list(SYSTEMS))}
-        folder = str(WORK / TASK / "gpu")
-        found = run_job({**job, "folder": folder, "n_words": N_WORDS, "device": options.gpu})
-        print(write_result("gpu", "speed", "one GPU and one thread of the processor", {}, [found], options), flush=True)
-        return
+    names = chosen(options, list(SYSTEMS))
     steps, n_words = (2, 500) if options.quick else (WARM_UP, N_WORDS)
-    for name in chosen(options, list(SYSTEMS)):
+    if options.gpu >= 0:
+        run_on_gpu(names, steps, n_words, options)
+        return
+    for name in names:
         folder = str(WORK / ("quick" if options.quick else "") / TASK / name)
         run_job({"module": __name__, "function": "warm_up", "name": name, "steps": steps, "folder": folder})
         standard = {"module": __name__, "function": "measure", "folder": folder, "n_words": n_words}
@@ -104,6 +102,14 @@ def run(options: Options) -> None:
             found = run_job({**standard, "threads": threads})
             figures[f"threads_{threads}_words_per_second"] = found["words_per_second_by_the_clock"]
         print(write_result(TASK, name, SYSTEMS[name].description, {}, [figures], options), flush=True)
+
+
+def run_on_gpu(names: List[str], steps: int, n_words: int, options: Options) -> None:
+    """One file for all components: they are measured in one process, in which the GPU is started once."""
+    job = {"module": __name__, "function": "compare_devices", "names": names, "steps": steps, "n_words": n_words}
+    folder = str(WORK / ("quick" if options.quick else "") / TASK / "gpu")
+    found = run_job({**job, "folder": folder, "device": options.gpu})
+    print(write_result("gpu", "speed", "one GPU and one thread of the processor", {}, [found], options), flush=True)
 
 
 def warm_up(name: str, steps: int, folder: str) -> Dict[str, Any]:
@@ -141,12 +147,15 @@ def measure(folder: str, length: int, batch_size: int, threads: int, n_words: in
     """The job of one setting: words per second of nlp.pipe over tokenized documents, of processor time and by the
     clock."""
     torch.set_num_threads(threads)
-    cpu, clock = seconds(spacy.load(Path(folder)), length, batch_size, n_words)
-    return {"words_per_second": n_words / cpu, "words_per_second_by_the_clock": n_words / clock}
+    cpu, clock = speeds(spacy.load(Path(folder)), length, batch_size, n_words)
+    return {"words_per_second": cpu, "words_per_second_by_the_clock": clock}
 
 
-def seconds(nlp: Language, length: int, batch_size: int, n_words: int) -> Tuple[float, float]:
-    """What so many words take in documents of a length, of processor time and by the clock."""
+def speeds(nlp: Language, length: int, batch_size: int, n_words: int) -> Tuple[float, float]:
+    """Words per second in documents of a length, of processor time and by the clock.
+
+    n_words (int): How many there are, or one document if that is more.
+    """
     words, starts = words_and_starts(treebank()(nlp))
     all_words, all_starts = itertools.cycle(words), itertools.cycle(starts)
     docs = []
@@ -157,23 +166,24 @@ def seconds(nlp: Language, length: int, batch_size: int, n_words: int) -> Tuple[
     cpu, clock = time.process_time(), time.perf_counter()
     for _ in nlp.pipe(docs, batch_size=batch_size):
         pass
-    return time.process_time() - cpu, time.perf_counter() - clock
+    n_parsed = len(docs) * length
+    return n_parsed / (time.process_time() - cpu), n_parsed / (time.perf_counter() - clock)
 
 
-def compare_devices(names: List[str], folder: str, n_words: int, device: int) -> Dict[str, Any]:
-    """The job of the GPU: words per second of nlp.pipe by the clock there, in batches of some sizes, and in one size on
-    a thread of the same machine's processor."""
+def compare_devices(names: List[str], folder: str, steps: int, n_words: int, device: int) -> Dict[str, Any]:
+    """The job of the GPU: words per second of nlp.pipe by the clock there, in batches of some sizes, and of a tenth of
+    these words on a thread of the same machine's processor."""
     torch.set_num_threads(1)
     figures: Dict[str, Any] = {}
     for name in names:
         require_gpu(device)
-        warm_up(name, WARM_UP, folder)
+        warm_up(name, steps, folder)
         nlp = spacy.load(Path(folder))
         for size in GPU_BATCH_SIZES:
-            seconds(nlp, LENGTH, size, n_words)  # Kernels are chosen, and some compiled, when they are first met.
-            figures[f"{name}_gpu_{size}_by_the_clock"] = n_words / seconds(nlp, LENGTH, size, n_words)[1]
+            speeds(nlp, LENGTH, size, n_words)  # Kernels are chosen, and some compiled, when they are first met.
+            figures[f"{name}_gpu_{size}_by_the_clock"] = speeds(nlp, LENGTH, size, n_words)[1]
         require_cpu()
-        few = n_words // 10
-        figures[f"{name}_cpu_by_the_clock"] = few / seconds(spacy.load(Path(folder)), LENGTH, BATCH_SIZE, few)[1]
+        nlp = spacy.load(Path(folder))
+        figures[f"{name}_cpu_by_the_clock"] = speeds(nlp, LENGTH, BATCH_SIZE, n_words // 10)[1]
     figures["gpu"] = torch.cuda.get_device_name(device)
     return figures

@@ -73,7 +73,7 @@ SYSTEMS: Dict[str, System] = {
 
 def run(options: Options) -> None:
     folder = WORK / ("quick" if options.quick else "") / "imdb"
-    wanted = chosen(options, [*SYSTEMS, TFIDF])
+    wanted = chosen(options, [*SYSTEMS, TFIDF], on_cpu=["glove", TFIDF])
     paths = imdb(options.data, folder, limit=300 if options.quick else None)
     splits = {f"{split}_path": str(path) for split, path in paths.items()}
     jobs = {system: jobs_of(system, splits, options) for system in wanted}
@@ -100,7 +100,7 @@ def read(nlp: Language, path: str) -> List[Any]:
 
 
 def classify(
-    system: str, seed: int, steps: int, keep_in: str, kept: bool, train_path: str, dev_path: str, test_path: str
+    system: str, seed: int, steps: int, keep_in: str, train_path: str, dev_path: str, test_path: str, kept: bool = False
 ) -> Dict[str, Any]:
     """The job of one system and seed: learn vectors without labels, then train a logistic regression on those of the
     training reviews, and score it on those of the test set once.

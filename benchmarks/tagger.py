@@ -84,7 +84,7 @@ def run(options: Options) -> None:
     paths = conll2000(options.data, folder, limit=300 if options.quick else None)
     splits = {f"{split}_path": str(path) for split, path in paths.items()}
     sums = checksums(options.data, DATA)
-    wanted = chosen(options, [*SYSTEMS, *COMPARISONS])
+    wanted = chosen(options, [*SYSTEMS, *COMPARISONS], on_cpu=list(COMPARISONS))
     epochs = 1 if options.quick else EPOCHS
     rounds = 2 if options.quick else ROUNDS
     trainings = {

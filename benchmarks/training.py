@@ -1,13 +1,16 @@
 """One training by spaCy's own loop, as `spacy train` does it, scored once on the test set."""
 
+import hashlib
 import io
 import json
+import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple, Union
 
 import spacy
+import srsly
 import torch
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -16,7 +19,7 @@ from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
 from thinc.api import Config, CupyOps, get_current_ops
 
-from .harness import commit, processor, write_text
+from .harness import commit, write_text
 
 # How many documents of the test set tell the speed.
 SPEED_DOCS = 2500
@@ -106,13 +109,18 @@ def trained(config: Config, keep_in: str = "", kept: bool = False) -> Tuple[Lang
 
     config (Config): A complete config.
     keep_in (str): A folder for the pipeline and what it cost, if it is to be kept.
-    kept (bool): Train only if nothing is kept there.
+    kept (bool): Train only if none is kept there that was trained with that config.
     RETURNS (Tuple[Language, Costs]): The pipeline that was best on the development set; seconds of training by the
-        clock and of the processor, on which device that was, and the size of the saved model in MiB.
+        clock and of the processor, or on which GPU it was, and the size of the saved model in MiB.
     """
     costs_file = Path(keep_in) / "costs.json"
+    asked = recipe(config)
     if kept and keep_in and costs_file.is_file():
-        return spacy.load(keep_in), json.loads(costs_file.read_text(encoding="utf8"))
+        found = json.loads(costs_file.read_text(encoding="utf8"))
+        if found["recipe"] == asked:
+            return spacy.load(keep_in), found["costs"]
+        print(f"{keep_in} holds what another config made. It is trained anew.", file=sys.stderr)
+    its_commit = commit()
     with tempfile.TemporaryDirectory() as folder:
         nlp = init_nlp(config)
         start, cpu_start = time.perf_counter(), time.process_time()
@@ -121,19 +129,31 @@ def trained(config: Config, keep_in: str = "", kept: bool = False) -> Tuple[Lang
         seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
         best = spacy.load(Path(folder) / "model-best")
         size = sum(file.stat().st_size for file in (Path(folder) / "model-best").rglob("model"))
-    on_gpu = isinstance(get_current_ops(), CupyOps)
     costs: Costs = {
         "train_seconds": round(seconds, 1),
-        # On a GPU the processor mostly waits.
-        **({} if on_gpu else {"train_cpu_seconds": round(cpu_seconds, 1)}),
-        "trained_on": torch.cuda.get_device_name() if on_gpu else processor(),
-        "train_commit": commit(),
+        "train_cpu_seconds": round(cpu_seconds, 1),
+        "train_commit": its_commit,
         "model_mib": round(size / 2**20, 2),
     }
+    if isinstance(get_current_ops(), CupyOps):
+        del costs["train_cpu_seconds"]  # The processor mostly waits.
+        costs["trained_on"] = f"{torch.cuda.get_device_name()} with torch {torch.__version__}"
     if keep_in:
+        costs_file.unlink(missing_ok=True)
         keep(best, keep_in)
-        write_text(costs_file, json.dumps(costs, indent=1))
+        write_text(costs_file, json.dumps({"recipe": asked, "costs": costs}, indent=1))
     return best, costs
+
+
+def recipe(config: Config) -> str:
+    """What tells configs apart, wherever their files are: a SHA-256 of all but the paths."""
+
+    def without_paths(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: without_paths(one) for key, one in value.items() if key not in ("path", "paths")}
+        return value
+
+    return hashlib.sha256(srsly.json_dumps(without_paths(dict(config)), sort_keys=True).encode("utf8")).hexdigest()
 
 
 def keep(nlp: Language, folder: Union[str, Path]) -> None:

@@ -17,7 +17,7 @@ import torch
 from spacy.lang.en import English
 from spacy.tokens import DocBin
 from spacy.training import Example
-from spacy.util import load_model_from_config
+from spacy.util import load_config, load_model_from_config
 from spacy.vocab import Vocab
 from thinc.api import Config
 from typer.testing import CliRunner
@@ -43,6 +43,8 @@ from benchmarks import (
 )
 from benchmarks.__main__ import app
 from spacy_fodl.models.extensions import TARGET, add_target_extension
+
+from .util import make_examples
 
 SENTENCES = [("I like ham", "PRP VBP NN"), ("Eat green eggs", "VB JJ NNS"), ("I walk to town", "PRP VBP TO NN")] * 20
 
@@ -398,15 +400,10 @@ def test_joeynmt_is_asked_for_where_it_is_missing(monkeypatch):
 def test_joeynmt_is_trained_as_long_as_ours(tmp_path, monkeypatch):
     monkeypatch.setattr(seq2seq, "RESULTS", tmp_path)
     with pytest.raises(SystemExit, match="run that one there first"):
-        seq2seq.seconds_of_ours(on_gpu=False)
+        seq2seq.seconds_of_ours()
     (tmp_path / "seq2seq").mkdir()
-    result = tmp_path / "seq2seq" / "fodl.json"
-    result.write_text(json.dumps({"mean": {"train_cpu_seconds": 12.5, "train_seconds": 14}}))
-    assert seq2seq.seconds_of_ours(on_gpu=False) == 12.5
-    with pytest.raises(SystemExit, match="on a GPU for as long"):
-        seq2seq.seconds_of_ours(on_gpu=True)
-    result.write_text(json.dumps({"mean": {"train_seconds": 14}}))
-    assert seq2seq.seconds_of_ours(on_gpu=True) == 14
+    (tmp_path / "seq2seq" / "fodl.json").write_text(json.dumps({"mean": {"train_cpu_seconds": 12.5}}))
+    assert seq2seq.seconds_of_ours() == 12.5
 
 
 def test_what_joeynmt_is_given(tmp_path):
@@ -418,7 +415,7 @@ def test_what_joeynmt_is_given(tmp_path):
     DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "train.spacy")
     assert joey.write_texts(str(tmp_path / "train.spacy"), tmp_path / "train") == [doc._.fodl_target for doc in docs]
     assert (tmp_path / "train.en").read_text(encoding="utf8") == "I like green eggs.\nYou eat ham.\n"
-    settings = joey.config(tmp_path, 0, 500, 16, on_gpu=False)
+    settings = joey.config(tmp_path, 0, 500, 16)
     joey.learn_subwords(tmp_path, "fr", 40, settings)
     words = (tmp_path / "words.fr").read_text(encoding="utf8").splitlines()
     assert words[:4] == ["<unk>", "<pad>", "<s>", "</s>"]
@@ -643,11 +640,124 @@ def test_the_scaling_task_from_starter_corpora_to_tables(here, options, tmp_path
     assert run["length_100_words_per_second"] > 0
 
 
+def test_all_words_of_a_document_count(monkeypatch):
+    """Also if there is but one that has more than there should be."""
+    ticks = iter(range(100))
+    monkeypatch.setattr(scaling.time, "process_time", lambda: next(ticks))
+    monkeypatch.setattr(scaling.time, "perf_counter", lambda: next(ticks))
+    nlp = spacy.blank("en")
+    assert scaling.speeds(nlp, length=50, batch_size=1, n_words=20) == (50 / 2, 50 / 2)
+    assert scaling.speeds(nlp, length=5, batch_size=1, n_words=20) == (20 / 2, 20 / 2)
+
+
+@pytest.fixture
+def with_gpu(monkeypatch):
+    """What a GPU looks like to the harness. The work is done on the CPU all the same."""
+    asked = []
+    monkeypatch.setattr(worker, "require_gpu", asked.append)
+    monkeypatch.setattr(worker, "set_gpu_allocator", asked.append)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda *_: "Some GPU")
+    return asked
+
+
+def do_nothing():
+    return {"test_acc": 0.5, "texts_per_second": 7, "train_cpu_seconds": 60.0, "train_seconds": 90.0}
+
+
+def test_a_job_on_a_gpu_tells_nothing_of_the_processor(with_gpu):
+    job = {"module": __name__, "function": "do_nothing"}
+    assert worker.figures_of({**job, "gpu": 1}) == {"test_acc": 0.5, "train_seconds": 90.0, "gpu": "Some GPU"}
+    assert with_gpu == [1, "pytorch"]
+    assert {*do_nothing(), "peak_memory_mib"} == set(worker.figures_of({**job, "gpu": -1}))
+    assert with_gpu == [1, "pytorch"]
+
+
+def test_results_of_devices_are_kept_apart(options, with_gpu, tmp_path, capsys):
+    job = {"module": __name__, "function": "do_nothing"}
+    for gpu in (-1, 0):
+        runs = [{"seed": 0, **worker.figures_of({**job, "gpu": gpu})}]
+        harness.write_result("textcat", "fodl", "ours", {}, runs, replace(options, quick=False, add=True))
+    assert "under other conditions" in capsys.readouterr().out
+    assert len(list((tmp_path / "work" / "aside" / "textcat").iterdir())) == 1
+    mean = json.loads((tmp_path / "results" / "textcat" / "fodl.json").read_text())["mean"]
+    assert mean == {"test_acc": 0.5, "train_seconds": 90.0}
+    harness.write_result("textcat", "book", "the book's", {}, [do_nothing()], replace(options, quick=False))
+    assert "| ours | 50.00 | 1.5 on a GPU | - |\n| the book's | 50.00 | 1.0 | 7 |" in report.textcat_accuracy()
+    assert report.setting_of("textcat").count("torch ") == 2
+    assert "rows without speeds on one Some GPU" in report.setting_of("textcat")
+
+
+def test_what_runs_on_a_cpu_only_is_refused_on_a_gpu(options):
+    on_gpu = replace(options, gpu=0)
+    assert harness.chosen(on_gpu, ["fodl", "speed"], on_cpu=["speed"]) == ["fodl"]
+    for task, system in ((tagger, "speed"), (textcat, "nbsvm"), (memory, "rnn"), (seq2seq, "joeynmt")):
+        with pytest.raises(SystemExit, match=f"'{system}' runs on a CPU only"):
+            task.run(replace(on_gpu, systems=[system]))
+
+
+def test_a_pipeline_that_is_kept_is_not_trained_again(options, tmp_path, capsys):
+    config = load_config(harness.ROOT / "configs" / "tagger.cfg", interpolate=False)
+    nlp = spacy.blank("en")
+    docs = [example.reference for example in make_examples(nlp)]
+    DocBin(docs=docs).to_disk(tmp_path / "train.spacy")
+    config["paths"].update({split: str(tmp_path / "train.spacy") for split in ("train", "dev")})
+    config["training"].update({"max_steps": 2, "eval_frequency": 1})
+    first, costs = training.trained(Config(config), str(tmp_path / "kept"), kept=True)
+    assert costs["train_cpu_seconds"] > 0
+    DocBin(docs=docs).to_disk(tmp_path / "elsewhere.spacy")
+    config["paths"]["train"] = str(tmp_path / "elsewhere.spacy")
+    again, the_same = training.trained(Config(config), str(tmp_path / "kept"), kept=True)
+    assert again.get_pipe("fodl_tagger").to_bytes() == first.get_pipe("fodl_tagger").to_bytes()
+    assert the_same == costs
+    config["training"]["max_steps"] = 3
+    _, other = training.trained(Config(config), str(tmp_path / "kept"), kept=True)
+    assert "another config" in capsys.readouterr().err
+    assert other != costs
+
+
+def test_only_tasks_that_keep_pipelines_take_them():
+    done = CliRunner().invoke(app, ["tagger", "--kept"])
+    assert done.exit_code
+    assert "linearized, parser, sentence_vectors, seq2seq" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("task", "known"),
+    [
+        ("gpu", ["speed"]),
+        ("linearized", linearized.DESCRIPTIONS),
+        ("memory", memory.SYSTEMS),
+        (
+            "parser",
+            [
+                *(f"{system}_{given}" for system in parser.SYSTEMS for given in parser.TRAINED),
+                parser.UDPIPE,
+                parser.DIFFERENCES,
+                *parser.COMPARISONS,
+            ],
+        ),
+        ("scaling", scaling.SYSTEMS),
+        ("sentence_vectors", [*sentence_vectors.SYSTEMS, sentence_vectors.TFIDF]),
+        ("seq2seq", [*seq2seq.SYSTEMS, seq2seq.JOEY, "bridge"]),
+        ("tagger", [*tagger.SYSTEMS, *tagger.COMPARISONS]),
+        ("textcat", [*textcat.SYSTEMS, *textcat.LINEAR, "bridge"]),
+    ],
+)
+def test_every_result_is_of_a_system_that_there_is(task, known):
+    assert set(report.load(task)) <= set(known)
+
+
 def test_pictures_are_drawn_of_what_was_measured(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(plots, "FOLDER", tmp_path)
     files = plots.draw()
-    assert {file.name for file in files} == {f"{task}.svg" for task in plots.PLOTS if report.load(task)}
+    drawn = {
+        task for task, plot in plots.PLOTS.items() if {point.system for point in plot.points} & set(report.load(task))
+    }
+    assert {file.stem for file in files} == drawn
+    assert {file.name for file in (harness.ROOT / "docs" / "images" / "benchmarks").iterdir()} == {
+        file.name for file in files
+    }
     before = [file.read_bytes() for file in files]
     assert [file.read_bytes() for file in plots.draw()] == before
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import spacy
 from spacy.cli.train import train
-from thinc.api import require_cpu, require_gpu
+from thinc.api import CupyOps, get_current_ops, require_cpu, require_gpu
 
 from .components import COMPONENTS, treebank
 from .test_configs import CONFIGS, corpus, overrides  # noqa: F401
@@ -26,7 +26,8 @@ def on_gpu():
 
 
 def torch_weights(pipe):
-    return [p for node in pipe.model.walk() for shim in node.shims for p in shim._model.parameters()]
+    nodes = pipe.model.walk() if hasattr(pipe, "model") else []
+    return [p for node in nodes for shim in node.shims for p in shim._model.parameters()]
 
 
 def annotations(doc):
@@ -75,7 +76,11 @@ def test_every_config_trains(path, corpus, tmp_path):  # noqa: F811
     options = {**overrides(corpus), "training.max_steps": 4, "training.eval_frequency": 2}
     options["system.gpu_allocator"] = "pytorch"
     train(path, tmp_path, use_gpu=0, overrides=options)
-    assert spacy.load(tmp_path / "model-best")("I like ham").text == "I like ham"
+    nlp = spacy.load(tmp_path / "model-best")
+    assert all(weight.device.type == "cuda" for _, pipe in nlp.pipeline for weight in torch_weights(pipe))
+    on_gpu = annotations(nlp("I like ham"))
+    require_cpu()
+    assert annotations(spacy.load(tmp_path / "model-best")("I like ham")) == on_gpu
 
 
 def parser_of(**config):
@@ -93,7 +98,7 @@ def parser_of(**config):
 def test_beams_and_probabilities(normalization):
     nlp, _ = parser_of(normalization=normalization, beam_width=8, n_best=3, store_probs=True)
     doc = nlp(TEXT)
-    assert all(len(part["trees"]) == 3 for part in doc._.fodl_parses)
+    assert [len(part["trees"]) for part in doc._.fodl_parses] in ([3], [3, 3])
     assert all(0 <= token._.fodl_head_prob <= 1.001 for token in doc)
     assert json.dumps(doc._.fodl_parses)
 
@@ -112,12 +117,14 @@ def test_looking_inside(factory, tmp_path):
     nlp.to_disk(tmp_path / "model")
     done = fodl("explain", tmp_path / "model", TEXT, "-o", tmp_path / "report.html")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "report.html").stat().st_size > 10_000
+    assert "birds" in (tmp_path / "report.html").read_text(encoding="utf8")
 
 
 def test_calibrating(tmp_path):
     nlp, examples = parser_of(beam_width=4)
     nlp.to_disk(tmp_path / "model")
     spacy.tokens.DocBin(docs=[example.reference for example in examples]).to_disk(tmp_path / "dev.spacy")
+    require_cpu()
     done = fodl("calibrate", tmp_path / "model", tmp_path / "dev.spacy", "--gpu-id", 0)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert isinstance(get_current_ops(), CupyOps)
