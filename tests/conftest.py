@@ -1,3 +1,5 @@
+import os
+
 import pytest
 import torch
 from thinc.api import fix_random_seed
@@ -11,6 +13,11 @@ def seeded():
 
 
 def pytest_collection_modifyitems(items):
+    if os.environ.get("CI") != "true":
+        skip = pytest.mark.skip(reason="thorough: set CI=true to run it")
+        for item in items:
+            if "thorough" in item.keywords:
+                item.add_marker(skip)
     if not torch.cuda.is_available():
         skip = pytest.mark.skip(reason="no CUDA device on this machine")
         for item in items:

@@ -309,6 +309,7 @@ def test_the_tagger_task_from_corpus_to_tables(options, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_parser_task_from_treebank_to_tables(here, options, corpora, tmp_path, monkeypatch):
     for name in parser.DATA:
         text = (harness.ROOT / "spacy_fodl" / "starter" / "treebank" / name.split("-")[-1]).read_text(encoding="utf8")
@@ -459,6 +460,7 @@ def test_the_seq2seq_task_from_corpus_to_tables(here, options, corpora, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_linearized_task_from_treebank_to_tables(here, options, corpora, tmp_path, monkeypatch):
     monkeypatch.setattr(linearized, "WORK", tmp_path / "work")
     for name in parser.DATA:

@@ -6,6 +6,7 @@ from .util import ROOT
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_it_runs(path, tmp_path):
     nbclient = pytest.importorskip("nbclient")

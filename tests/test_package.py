@@ -102,6 +102,7 @@ def clean(dist, tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_wheel_works_in_a_clean_environment(clean, tmp_path):
     site = call(clean, "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])").strip()
     # In an empty folder, so that the checkout isn't importable.
@@ -111,6 +112,7 @@ def test_the_wheel_works_in_a_clean_environment(clean, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("component", PACKAGED, ids=lambda component: component.factory)
 def test_a_packaged_pipeline_works_in_a_clean_environment(component, clean, tmp_path):
     name = component.factory

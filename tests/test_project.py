@@ -111,6 +111,7 @@ def run_project(folder, *arguments):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_smoke_workflow_from_treebank_to_package(checkout, tmp_path):
     done = run_project(checkout, "smoke")
     assert done.returncode == 0, done.stdout + done.stderr
