@@ -139,7 +139,7 @@ SYSTEMS: Dict[str, System] = {
         1000,
     ),
     "spacy": System("spaCy's `parser`, the model that `init config` writes", spacy_parser, 6000, 1000),
-    "spacy_vectors": System("the same with GloVe vectors", spacy_vectors, 6000, 1000),
+    "spacy_vectors": System("spaCy's `parser`, that model with GloVe vectors", spacy_vectors, 6000, 1000),
     "spacy_encoder": System(
         "spaCy's `parser` on the encoder of `configs/parser.cfg`, with GloVe vectors", spacy_encoder, 4500, 1500
     ),

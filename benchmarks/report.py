@@ -60,7 +60,8 @@ SUMMARY = [
         "local_gold",
         {
             "spacy_vectors_gold": "spaCy's `parser`, GloVe vectors",
-            "spacy_gold": "spaCy's `parser`, no vectors",
+            "spacy_gold": "no vectors",
+            "spacy_encoder_gold": "on the encoder of `parser.cfg`",
             "udpipe_gold": "UDPipe 1",
         },
     ),
