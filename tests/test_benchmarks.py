@@ -697,7 +697,7 @@ def test_what_runs_on_a_cpu_only_is_refused_on_a_gpu(options):
             task.run(replace(on_gpu, systems=[system]))
 
 
-def test_a_pipeline_that_is_kept_is_not_trained_again(options, tmp_path, capsys):
+def test_a_pipeline_that_is_kept_is_not_trained_again(tmp_path, capsys):
     config = load_config(harness.ROOT / "configs" / "tagger.cfg", interpolate=False)
     nlp = spacy.blank("en")
     docs = [example.reference for example in make_examples(nlp)]
