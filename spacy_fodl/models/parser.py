@@ -324,13 +324,18 @@ class Training:
         return self.stretches(first[is_whole[:-1]], (ends - first)[is_whole[:-1]])
 
     def stretches(self, first: Tensor, sizes: Tensor) -> Sentences:
-        """Stretches of gold trees. The buffer shows what comes behind, up to where a sentence is known to start."""
+        """Stretches of gold trees. The buffer shows what comes behind, up to where a sentence is known to start.
+
+        That a sentence may start anywhere is learned even from words of which it is known that they start none: with
+        ROOT never among the alternatives its score would stay what it was by chance, and the parser would take texts
+        without sentence starts to pieces."""
         starts = torch.from_numpy(self.words.starts).to(first.device)
         n = len(starts)
         bounds = torch.cat([torch.nonzero(starts == 1)[:, 0], starts.new_full((1,), n)])
         ends = bounds[torch.searchsorted(bounds, first, right=True)]
         order = torch.argsort(sizes, descending=True, stable=True)
-        return Sentences(n, first[order], sizes[order], ends[order], *allowed(starts))
+        may_start, may_go_on = allowed(starts)
+        return Sentences(n, first[order], sizes[order], ends[order], torch.ones_like(may_start), may_go_on)
 
 
 def known_sentences(starts: Tensor) -> Iterator[Tuple[Tensor, Tensor, Sentences]]:

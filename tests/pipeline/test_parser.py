@@ -343,6 +343,24 @@ def test_set_starts_that_contradict_gold():
         assert np.isfinite(losses["fodl_parser"])
 
 
+@pytest.mark.parametrize("settings", [{}, {"normalization": "global", "local_steps": 20, "beam_width": 4}])
+def test_sentences_that_were_given_in_training_stay_whole_where_they_are_not(settings):
+    fix_random_seed(0)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_parser", config=settings)
+    golds = [gold_doc(nlp.vocab, [sentence]) for sentence in SENTENCES]
+    examples = [
+        Example(Doc(nlp.vocab, words=[t.text for t in gold], sent_starts=[True, *[False] * (len(gold) - 1)]), gold)
+        for gold in golds
+    ]
+    optimizer = nlp.initialize(lambda: examples)
+    for _ in range(40):
+        nlp.update(examples, sgd=optimizer)
+    for gold in golds:
+        doc = nlp(Doc(nlp.vocab, words=[t.text for t in gold]))
+        assert tree(doc) == tree(gold)
+
+
 def test_cycles_are_refused():
     nlp = spacy.blank("en")
     nlp.add_pipe("fodl_parser")
