@@ -134,16 +134,17 @@ def conll2000(data: Path, output: Path, limit: Optional[int] = None) -> Dict[str
 
 
 def ewt(data: Path, output: Path, limit: Optional[int] = None) -> Dict[str, Path]:
-    """The splits of UD English-EWT as .spacy files, a sentence a document: gold tokens, trees, tags, parts of speech,
-    features and lemmas.
+    """The splits of UD English-EWT as .spacy files: gold tokens, trees, tags, parts of speech, features and lemmas. Up
+    to ten sentences make a document: a parser only learns where sentences end if it sees some that don't end with the
+    document.
 
     data (Path): The folder that holds ud_english_ewt/en_ewt-ud-{train,dev,test}.conllu, plain or .gz.
     output (Path): The folder for train.spacy, dev.spacy and test.spacy.
-    limit (Optional[int]): Sentences of each split; None for all.
+    limit (Optional[int]): Documents of each split; None for all.
     RETURNS (Dict[str, Path]): The files by split.
     """
     files = {split: checked(data, f"ud_english_ewt/en_ewt-ud-{split}.conllu") for split in ("train", "dev", "test")}
-    readers = {split: make_conllu_corpus_v1(path, limit=limit or 0) for split, path in files.items()}
+    readers = {split: make_conllu_corpus_v1(path, n_sents=10, limit=limit or 0) for split, path in files.items()}
     return save_splits(readers, output, attrs=TREES)
 
 

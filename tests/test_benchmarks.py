@@ -141,8 +141,10 @@ def test_a_treebank_keeps_its_trees(packed, tmp_path, monkeypatch):
     paths = data.ewt(tmp_path, tmp_path / "out")
     assert list(paths) == ["train", "dev", "test"]
     for path in paths.values():
-        first, second = read(path)
-        assert first.text == "Cats sleep. "
+        (doc,) = read(path)
+        assert doc.text == "Cats sleep. Eat "
+        first, second = (sentence.as_doc() for sentence in doc.sents)
+        assert [t.text for t in second] == ["Eat"]
         assert [(t.lemma_, t.pos_, t.tag_, t.dep_, t.head.i) for t in first] == [
             ("cat", "NOUN", "NNS", "nsubj", 1),
             ("sleep", "VERB", "VBP", "ROOT", 1),
@@ -150,7 +152,11 @@ def test_a_treebank_keeps_its_trees(packed, tmp_path, monkeypatch):
         ]
         assert str(first[0].morph) == "Number=Plur"
         assert [t.is_sent_start for t in first] == [True, False, False]
-        assert second.text == "Eat "
+    put(
+        tmp_path, "ud_english_ewt/en_ewt-ud-dev.conllu", TREEBANK + 5 * TREEBANK.partition("\n")[2], monkeypatch, packed
+    )
+    counts = [len(list(doc.sents)) for doc in read(data.ewt(tmp_path, tmp_path / "out")["dev"])]
+    assert counts == [10, 2]
     assert len(read(data.ewt(tmp_path, tmp_path / "out", limit=1)["dev"])) == 1
 
 
@@ -267,7 +273,7 @@ def test_the_corpora_have_the_counts_of_their_descriptions(tmp_path):
         counts[name] = [len(DocBin().from_disk(path)) for path in paths.values()]
     assert counts == {
         "conll2000": [8036, 900, 2012],
-        "ewt": [12544, 2001, 2077],
+        "ewt": [1485, 396, 403],
         "multi30k": [29000, 1014, 1000],
     }
 

@@ -5,6 +5,9 @@ import json
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
+from spacy.training import Corpus
+
+from spacy_fodl.cli.calibrate import give_sentences
 
 from .pipeline.test_parser import CROSSING, SENTENCES, gold_doc, trained
 from .util import fodl
@@ -51,6 +54,14 @@ def test_in_place_with_another_beam(folder, tmp_path):
     loaded = spacy.load(tmp_path).get_pipe("fodl_parser")
     assert loaded.temperature != 1.0
     assert loaded.beam_width == 6
+
+
+def test_gold_sentences_are_given(folder):
+    nlp = spacy.blank("en")
+    examples = list(Corpus(folder / "dev.spacy", gold_preproc=True)(nlp))
+    give_sentences(examples)
+    starts = [[token.is_sent_start for token in example.predicted] for example in examples if len(example)]
+    assert starts == [[True, *[False] * (len(text.split()) - 1)] for text, *_ in (*SENTENCES, CROSSING)]
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,8 @@ def calibrate(
         if not data.is_file():
             raise ValueError(Errors.F401.format(path=data))
         examples = list(Corpus(data, gold_preproc=gold_preproc)(nlp))
+        if gold_preproc:
+            give_sentences(examples)
         evidence = arc_evidence(nlp, parser, examples)
         if not len(evidence.correct):
             raise ValueError(Errors.F304.format(path=data, format="gold trees (token.head and token.dep)"))
@@ -68,6 +70,14 @@ def calibrate(
         msg.good(f"Stored the temperature {temperature:.3f} in {folder}")
     except (ImportError, OSError, ValueError) as e:
         msg.fail(str(e), exits=1)
+
+
+def give_sentences(examples: List[Example]) -> None:
+    """Set the sentence starts of gold documents, where there are any, in predicted ones with the same tokens."""
+    for example in examples:
+        if example.reference.has_annotation("SENT_START"):
+            for token, gold in zip(example.predicted, example.reference):
+                token.is_sent_start = gold.is_sent_start
 
 
 def parser_of(nlp: Language, model: str) -> FodlParser:

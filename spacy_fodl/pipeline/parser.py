@@ -267,17 +267,19 @@ class FodlParser(StructuredPipe):
         if isinstance(labels, str) or not isinstance(labels, (Iterable, type(None))):
             raise ValueError(self._not_labels(labels, "Pass a list such as ['nsubj', 'obj']."))
         found: Counter = Counter()
-        n_trees = 0
+        labels_of_roots: Set[str] = set()
+        needs_trees = labels is None and not self.arc_labels
 
         def look(example: Example) -> None:
-            nonlocal n_trees
             if labels is None and example.reference.has_annotation("DEP"):
-                n_trees += 1
                 found.update(self._arc_labels_of(example))
+                labels_of_roots.update(token.dep_ for token in example.reference if token.head.i == token.i)
 
         sample, n_examples = survey(self.model, get_examples, look, needs_all=labels is None)
-        if not sample or (labels is None and not n_trees):
-            what = "token.dep_ and token.head" if sample else "token"
+        # Where nobody told the heads, every word is its own.
+        no_heads = not found and any(label and label.upper() != ROOT_LABEL for label in labels_of_roots)
+        if not sample or no_heads or (needs_trees and not labels_of_roots):
+            what = "token" if not sample else "token.head" if no_heads else "token.dep_ and token.head"
             raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what))
         wanted = labels if labels is not None else sorted(self._often_enough(found))
         all_labels = self._with_labels(wanted) or [NO_LABEL]
@@ -363,6 +365,9 @@ class FodlParser(StructuredPipe):
         for doc, parse in zip(docs, parses):
             if len(doc):
                 write_tree(doc, parse.heads, parse.deps, decorated)
+            for stored in (PARSES, HEAD_PROBS):  # What was told of another tree.
+                if ("._.", stored, None, None) in doc.user_data:
+                    doc._.set(stored, None)
             if parse.beam is not None:
                 self._write_beam(doc, put_back(doc, parse.beam, decorated))
 

@@ -23,7 +23,8 @@ def make_conllu_corpus_v1(
     path (Union[str, Path]): The .conllu file, plain or .gz.
     n_sents (int): Sentences per document. A document never goes beyond a "# newdoc" line; 0 keeps the documents of the
         treebank whole.
-    sent_starts (bool): Whether the components are given the sentence bounds. The gold document has them in any case.
+    sent_starts (bool): Whether the components are given the sentence bounds. The gold document has them in any case. A
+        parser that is to find the bounds has to be trained without.
     limit (int): Documents to read; 0 for all.
     RETURNS (Callable[[Language], Iterator[Example]]): The reader.
     """

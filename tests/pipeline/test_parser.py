@@ -573,6 +573,16 @@ def test_probabilities_are_stored_when_asked_for():
     ]
 
 
+def test_what_is_told_of_the_beam_goes_with_the_tree_that_it_is_told_of():
+    nlp = trained(SENTENCES, steps=8, beam_width=4, n_best=2, store_probs=True)
+    doc = nlp(words_doc(nlp, *SENTENCES))
+    parser = nlp.get_pipe("fodl_parser")
+    parser.n_best, parser.store_probs = 0, False
+    doc = parser(doc)
+    assert doc._.fodl_parses is None
+    assert doc[0]._.fodl_head_prob is None
+
+
 def test_what_is_told_of_the_beam_survives_saving():
     nlp = trained(SENTENCES, steps=8, beam_width=4, n_best=2, store_probs=True)
     doc = nlp(words_doc(nlp, *SENTENCES))
@@ -639,6 +649,12 @@ def test_settings_of_the_beam_out_of_range():
     ):
         with pytest.raises(ValueError, match=rf"F208.*{next(iter(setting))}"):
             spacy.blank("en").add_pipe("fodl_parser", config=setting)
+    parser = spacy.blank("en").add_pipe("fodl_parser")
+    parser.beam_width = np.int64(4)
+    assert type(parser.beam_width) is int
+    for width in ("8", 1.5):
+        with pytest.raises(ValueError, match="F208.*an integer"):
+            parser.beam_width = width
     parser = spacy.blank("en").add_pipe("fodl_parser", config={"beam_width": 4, "n_best": 3})
     with pytest.raises(ValueError, match="F208.*beam_width.*n_best"):
         parser.beam_width = 2
@@ -699,6 +715,24 @@ def test_no_trees_at_all():
     nlp.add_pipe("fodl_parser")
     with pytest.raises(ValueError, match=r"F201.*token.dep_"):
         nlp.initialize(lambda: [Example(nlp.make_doc("a b"), nlp.make_doc("a b"))])
+
+
+def test_labels_without_heads():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_parser")
+    _, _, deps = SENTENCES[0]
+    example = Example.from_dict(words_doc(nlp, SENTENCES[0]), {"deps": deps})
+    with pytest.raises(ValueError, match=r"F201.*no token.head in the 1 "):
+        nlp.initialize(lambda: [example])
+
+
+def test_labels_that_were_added_need_no_trees():
+    nlp = spacy.blank("en")
+    parser = nlp.add_pipe("fodl_parser")
+    assert parser.add_label("obj") == 1
+    nlp.initialize(lambda: [Example(nlp.make_doc("a b"), nlp.make_doc("a b"))])
+    assert parser.label_data == ("obj",)
+    assert {token.dep_ for token in nlp("a b c")} <= {"ROOT", "obj"}
 
 
 def test_roots_alone():
