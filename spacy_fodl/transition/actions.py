@@ -3,6 +3,8 @@
 A score vector has a column for each action: SHIFT, ROOT, then LEFT-ARC and then RIGHT-ARC with each label. ROOT is the
 RIGHT-ARC from the artificial root, which alone has no label of its own."""
 
+from typing import Tuple
+
 from torch import Tensor
 
 SHIFT, ROOT, LEFT, RIGHT = range(4)
@@ -28,3 +30,16 @@ def column(kind: Tensor, label: Tensor, n_labels: int) -> Tensor:
     RETURNS (Tensor): *Shape:* (actions,)
     """
     return kind + (kind == LEFT) * label + (kind == RIGHT) * (n_labels - 1 + label)
+
+
+def kind_and_label(column: Tensor, n_labels: int) -> Tuple[Tensor, Tensor]:
+    """What the actions of some columns are.
+
+    column (Tensor): *Shape:* (actions,)
+    n_labels (int): Number of labels.
+    RETURNS (Tuple[Tensor, Tensor]): SHIFT, ROOT, LEFT or RIGHT, and the label, 0 for SHIFT and ROOT. *Shape:*
+        (actions,)
+    """
+    is_right = column >= LEFT + n_labels
+    kind = column.clamp(max=LEFT) + is_right
+    return kind, column - kind - is_right * (n_labels - 1)

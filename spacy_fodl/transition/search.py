@@ -6,13 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .actions import KINDS, LEFT, ROOT_HEAD, n_labels
+from .actions import KINDS, LEFT, ROOT_HEAD, kind_and_label, n_labels
 from .features import TOKEN, FeatureSet
 from .state import Sentences, State
 
 # From what the features of configurations look at (State.feature_rows) and the kinds of action that are possible
 # (State.valid) to a score for each action, of which those of a derivation are added up. *Shape:* (configurations,
-# features), (configurations, KINDS) → (configurations, actions). Scores of impossible actions don't matter.
+# features), (configurations, KINDS) → (configurations, actions). Those of impossible actions are -inf; at a width of 1
+# they don't matter.
 Score = Callable[[Tensor, Tensor], Tensor]
 NEVER = float("-inf")
 
@@ -142,21 +143,17 @@ def expand(
         (configurations,). At a width of 1 the scores stay as they are, and None.
     """
     width, n = state.width, len(totals)
-    values, kinds, labels = best_of_each_kind(scores, valid, width)
-    came_from = None
     if width == 1:
-        choice = values.argmax(1, keepdim=True)
-    else:
-        sums = (totals.view(-1, 1) + values).view(n, -1)
-        totals, place = sums.topk(width, dim=1)
-        # A hypothesis that is none yet doubles the best one: what it does has to be possible.
-        place = torch.where(totals == NEVER, place[:, :1], place)
-        came_from = torch.div(place, values.shape[1], rounding_mode="floor")
-        rows = (came_from + torch.arange(n, device=totals.device)[:, None] * width).flatten()
-        choice = (place % values.shape[1]).view(-1, 1)
-        state.select(rows)
-        labels = labels[rows]
-    return totals, came_from, kinds[choice[:, 0]], labels.gather(1, choice)[:, 0]
+        best, labels = best_of_each_kind(scores, valid)
+        kind = best.argmax(1)
+        return totals, None, kind, labels.gather(1, kind[:, None])[:, 0]
+    totals, place = (totals.view(-1, 1) + scores).view(n, -1).topk(width, dim=1)
+    # A hypothesis that is none yet doubles the best one: what it does has to be possible.
+    place = torch.where(totals == NEVER, place[:, :1], place)
+    came_from = torch.div(place, scores.shape[1], rounding_mode="floor")
+    state.select((came_from + torch.arange(n, device=totals.device)[:, None] * width).flatten())
+    action = (place - came_from * scores.shape[1]).flatten()
+    return totals, came_from, *kind_and_label(action, n_labels(scores.shape[1]))
 
 
 def log_probabilities(scores: Tensor, valid: Tensor) -> Tensor:
@@ -166,33 +163,40 @@ def log_probabilities(scores: Tensor, valid: Tensor) -> Tensor:
     RETURNS (Tensor): Log-probabilities among the possible actions, -inf for the others. *Shape:* (configurations,
         actions)
     """
-    n = n_labels(scores.shape[1])
-    sizes = torch.tensor([1, 1, n, n], device=scores.device)
-    possible = valid.repeat_interleave(sizes, dim=1, output_size=scores.shape[1])
-    return scores.masked_fill(~possible, NEVER).log_softmax(1)
+    return possible_alone(scores, valid).log_softmax(1)
 
 
-def best_of_each_kind(scores: Tensor, valid: Tensor, width: int) -> Tuple[Tensor, Tensor, Tensor]:
-    """The actions that may be among the `width` best ones.
-
+def possible_alone(scores: Tensor, valid: Tensor) -> Tensor:
+    """
     scores (Tensor): *Shape:* (configurations, actions)
     valid (Tensor): Which kinds of action are possible. *Shape:* (configurations, KINDS)
-    width (int): How many are looked for.
-    RETURNS (Tuple[Tensor, Tensor, Tensor]): Their scores, -inf for what is impossible, *shape* (configurations,
-        candidates); their kinds, *shape* (candidates,); and their labels, *shape* (configurations, candidates).
+    RETURNS (Tensor): The scores, -inf for what is impossible. *Shape:* (configurations, actions)
     """
-    n = n_labels(scores.shape[1])
-    by_side = scores[:, LEFT:].unflatten(1, (2, n))
-    each = min(width, n)
-    if each == 1:
-        best, labels = by_side.max(2, keepdim=True)
-    else:
-        best, labels = by_side.topk(each, dim=2)
-    best = best.masked_fill(~valid[:, LEFT:, None], NEVER).flatten(1)
-    first = scores[:, :LEFT].masked_fill(~valid[:, :LEFT], NEVER)
-    kinds = torch.arange(KINDS, device=scores.device)
-    kinds = torch.cat([kinds[:LEFT], kinds[LEFT:].repeat_interleave(each)])
-    return torch.cat([first, best], dim=1), kinds, F.pad(labels.flatten(1), (LEFT, 0))
+    first, sides = by_kind(scores)
+    impossible = ~valid
+    first = first.masked_fill(impossible[:, :LEFT], NEVER)
+    return torch.cat([first, sides.masked_fill(impossible[:, LEFT:, None], NEVER).flatten(1)], dim=1)
+
+
+def by_kind(scores: Tensor) -> Tuple[Tensor, Tensor]:
+    """
+    scores (Tensor): *Shape:* (configurations, actions)
+    RETURNS (Tuple[Tensor, Tensor]): Those of SHIFT and ROOT, *shape* (configurations, 2), and those of LEFT-ARC and
+        RIGHT-ARC with each label, *shape* (configurations, 2, labels).
+    """
+    return scores[:, :LEFT], scores[:, LEFT:].unflatten(1, (2, n_labels(scores.shape[1])))
+
+
+def best_of_each_kind(scores: Tensor, valid: Tensor) -> Tuple[Tensor, Tensor]:
+    """
+    scores (Tensor): The scores of the actions. *Shape:* (configurations, actions)
+    valid (Tensor): Which kinds of action are possible. *Shape:* (configurations, KINDS)
+    RETURNS (Tuple[Tensor, Tensor]): The best scores, -inf for what is impossible, and the labels of those actions.
+        *Shape:* (configurations, KINDS)
+    """
+    first, sides = by_kind(scores)
+    best, labels = sides.max(2)
+    return torch.cat([first, best], dim=1).masked_fill(~valid, NEVER), F.pad(labels, (LEFT, 0))
 
 
 def cut_odds(before: Tensor, scores: Tensor, valid: Tensor, came_from: Tensor, kind: Tensor) -> Tensor:
@@ -203,8 +207,8 @@ def cut_odds(before: Tensor, scores: Tensor, valid: Tensor, came_from: Tensor, k
     RETURNS (Tensor): As in Cuts, of each sentence. *Shape:* (sentences,)
     """
     n, width = before.shape
-    by_side = scores[:, LEFT:].unflatten(1, (2, n_labels(scores.shape[1]))).logsumexp(2)
-    weights = torch.cat([scores[:, :LEFT], by_side], dim=1).masked_fill(~valid, NEVER)
+    first, sides = by_kind(scores)
+    weights = torch.cat([first, sides.logsumexp(2)], dim=1).masked_fill(~valid, NEVER)
     weights = (before.view(-1, 1) + weights).view(n, -1)
     kept = torch.zeros_like(weights, dtype=torch.bool).scatter(1, came_from * KINDS + kind.view(n, width), True)
     return weights.masked_fill(kept, NEVER).logsumexp(1) - weights.masked_fill(~kept, NEVER).logsumexp(1)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spacy_fodl.transition.actions import KINDS, LEFT, RIGHT, ROOT_HEAD, SHIFT, n_actions
 from spacy_fodl.transition.features import FEATURE_SETS, FeatureSet
-from spacy_fodl.transition.search import log_probabilities, search
+from spacy_fodl.transition.search import log_probabilities, possible_alone, search
 from spacy_fodl.transition.state import Sentences, State
 
 from ..util import DeviceRequired
@@ -35,7 +35,7 @@ def scorer(features, n_words, seed=0, normalized=False, n_labels=N_LABELS):
 
     def score(rows, valid):
         scores = table[rows, torch.arange(rows.shape[1])].sum(1)
-        return log_probabilities(scores, valid) if normalized else scores
+        return (log_probabilities if normalized else possible_alone)(scores, valid)
 
     return score
 
