@@ -4,6 +4,17 @@ from typing import Any, Optional
 
 from spacy.errors import ErrorsWithCodes
 
+# Hints of F201.
+LABELS_ARE_ENOUGH = (
+    "'spacy assemble' trains on none: there, have the component read its labels, with "
+    "[initialize.components.{component}.labels] in the config."
+)
+KEEP_USER_DATA = "Targets are kept by DocBin(store_user_data=True) alone."
+FIND_SENTENCES = (
+    "Sentence starts that none of them has come from a component before it, such as sentencizer, that [training] "
+    "annotating_components names."
+)
+
 
 class Errors(metaclass=ErrorsWithCodes):
     # The bridge to torch, and files (F0xx)
@@ -78,8 +89,7 @@ class Errors(metaclass=ErrorsWithCodes):
     F201 = (
         "'{component}' found no {what} in the {n} training examples. Check the path of the training corpus, that it "
         "names .spacy files ('python -m spacy fodl convert' makes them), and that its documents are annotated: "
-        "DocBin().from_disk(path).get_docs(nlp.vocab) shows what such a file holds. 'spacy assemble' trains on none: "
-        "there, have the component read its labels, with [initialize.components.{component}.labels] in the config."
+        "DocBin().from_disk(path).get_docs(nlp.vocab) shows what such a file holds. {hint}"
     )
     F202 = "The labels of '{component}' must be a list of strings, but {value!r} is of type {type}. {hint}"
     F203 = (
@@ -133,8 +143,8 @@ class Errors(metaclass=ErrorsWithCodes):
         "character that they hold, and some more: raise the size of spacy_fodl.Subwords.v1."
     )
     F216 = (
-        "spacy_fodl.TreeSymbols.v1 learns linearized trees such as '(root (nsubj XX ) XX )', and not all of \"{text}\" "
-        "is one. Read the corpus with spacy_fodl.TreeTargets.v1."
+        "spacy_fodl.TreeSymbols.v1 learns linearized trees such as '(root (nsubj XX ) XX )', and \"{text}\" is none: "
+        "{reason}. Read the corpus with spacy_fodl.TreeTargets.v1."
     )
     F217 = (
         "'{component}' gives vectors to sentences, and \"{text}\" has no sentence starts. Put a component that finds "
@@ -142,8 +152,8 @@ class Errors(metaclass=ErrorsWithCodes):
         "finds, name it in [training] annotating_components, or train on gold documents with sentence starts."
     )
     F218 = (
-        "'{component}' was saved without its decoders: it makes vectors, but can't be trained. Load one that was saved "
-        "with them, or initialize it anew."
+        "'{component}' was saved without its decoders: it makes vectors, but can't be trained. Name it in [training] "
+        "frozen_components, load one that was saved with them, or initialize it anew."
     )
     F219 = (
         '"{text}" has no vectors of sentences. Pass it through a pipeline with fodl_skipthought: nlp(text), or its '
@@ -160,6 +170,15 @@ class Errors(metaclass=ErrorsWithCodes):
     F222 = (
         "The decoders of '{component}' know {found} words, but its vocabulary has {expected}: they don't belong "
         "together. Load a component with all its files from one save."
+    )
+
+    F223 = (
+        "'{component}' has learned {found} target symbols, and the targets that it is initialized with now would give "
+        "{expected}. To learn other targets add a new component to the pipeline."
+    )
+    F224 = (
+        "The scores of '{component}' are not finite (in \"{text}\"): its training has diverged. Train it anew with a "
+        "lower rate, [training.optimizer] learn_rate, or load an earlier pipeline."
     )
 
     # Command line (F3xx)
@@ -207,7 +226,7 @@ class Errors(metaclass=ErrorsWithCodes):
         "{path} holds trained pipelines but no state to resume from: 'spacy train' leaves none. Train without --resume "
         "to replace them, or name another folder."
     )
-    F415 = 'The tree of "{text}" can\'t be linearized: {reason} Correct the heads.'
+    F415 = 'The tree of "{text}" can\'t be linearized: {reason} Correct the gold document.'
 
     # Analysis (F5xx)
     F501 = (

@@ -1,7 +1,7 @@
 """Sequence to sequence: from the tokens of a document to target symbols."""
 
 from dataclasses import dataclass
-from typing import Callable, List, Literal, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Dict, List, Literal, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 import torch
@@ -20,6 +20,8 @@ from .runs import running_model
 ARCHITECTURE = "spacy_fodl.Seq2Seq.v1"
 # Places that are worked on together when predicting, padding included.
 PREDICT_PLACES = 8192
+# Pairs of a place of the source and one of the target that are compared at the same time in training.
+TRAIN_COMPARISONS = 131072
 IGNORE = -1
 
 
@@ -159,14 +161,33 @@ class Training:
     scheduled_sampling: float
 
     def __call__(self, network: Seq2Seq, tokens: Tensor, lengths: Tensor, dropout: float) -> Tensor:
-        device = tokens.device
         targets = {i: target for i, target in enumerate(self.targets) if target is not None}
         if not targets:
             return tokens.sum() * 0
-        source, state = network.encode(*some_documents(tokens, lengths, list(targets)), dropout)
-        longest = max(map(len, targets.values())) + 1
-        rows = np.full((len(targets), longest), IGNORE, dtype="int64")
-        for row, target in zip(rows, targets.values()):
+        parts = []
+        for documents in self.groups(targets, lengths.tolist()):
+            its_targets = [targets[document] for document in documents]
+            parts.append(self.decoded(network, *some_documents(tokens, lengths, documents), its_targets, dropout))
+        features, gold = (torch.cat(column) for column in zip(*parts))
+        return F.cross_entropy(network.output(features), gold, label_smoothing=self.label_smoothing)
+
+    @staticmethod
+    def groups(targets: Dict[int, List[int]], lengths: List[int]) -> List[List[int]]:
+        """All documents with a target, or, lest a long one pads all others, groups of similar length."""
+        steps = max(map(len, targets.values())) + 1
+        if len(targets) * steps * (max(lengths[document] for document in targets) + 1) <= TRAIN_COMPARISONS:
+            return [list(targets)]
+        return by_length({i: lengths[i] for i in targets}, TRAIN_COMPARISONS // steps)
+
+    def decoded(
+        self, network: Seq2Seq, tokens: Tensor, lengths: Tensor, targets: List[List[int]], dropout: float
+    ) -> Tuple[Tensor, Tensor]:
+        """What scores of symbols are made of, at each symbol of the targets, and these symbols. *Shape:* (symbols,
+        embed_width), (symbols,)"""
+        device = tokens.device
+        source, state = network.encode(tokens, lengths, dropout)
+        rows = np.full((len(targets), max(map(len, targets)) + 1), IGNORE, dtype="int64")
+        for row, target in zip(rows, targets):
             row[: len(target)] = target
             row[len(target)] = EOS
         gold = torch.from_numpy(rows).to(device)
@@ -178,7 +199,7 @@ class Training:
             inputs = torch.where(torch.rand(inputs.shape, device=device) < self.scheduled_sampling, own, inputs)
         features, _, _ = network.decode(inputs, source, state, dropout)
         there = gold != IGNORE
-        return F.cross_entropy(network.output(features[there]), gold[there], label_smoothing=self.label_smoothing)
+        return features[there], gold[there]
 
 
 @dataclass
@@ -189,7 +210,8 @@ class Prediction:
 
     def __call__(self, network: Seq2Seq, tokens: Tensor, lengths: Tensor, dropout: float) -> List[Result]:
         results: List[Result] = [Result([], None)] * len(lengths)
-        for documents in by_length(lengths.tolist(), PREDICT_PLACES // self.settings.beam_width):
+        there = {document: n for document, n in enumerate(lengths.tolist()) if n}
+        for documents in by_length(there, PREDICT_PLACES // self.settings.beam_width):
             its = some_documents(tokens, lengths, documents)
             constraint = None
             if self.settings.constraint is not None:
@@ -238,11 +260,10 @@ def some_documents(tokens: Tensor, lengths: Tensor, documents: List[int]) -> Tup
     return tokens[rows + starts.repeat_interleave(n, output_size=len(rows))], n
 
 
-def by_length(lengths: List[int], places: int) -> List[List[int]]:
-    """Groups of documents of similar length, those without tokens left out. Padded, none takes more places than that,
-    but for single documents."""
+def by_length(lengths: Dict[int, int], places: int) -> List[List[int]]:
+    """Groups of documents of similar length. Padded, none takes more places than that, but for single documents."""
     groups: List[List[int]] = []
-    for document in sorted((i for i, n in enumerate(lengths) if n), key=lambda i: -lengths[i]):
+    for document in sorted(lengths, key=lambda one: -lengths[one]):
         if groups and (len(groups[-1]) + 1) * (lengths[groups[-1][0]] + 1) <= places:
             groups[-1].append(document)
         else:

@@ -189,6 +189,9 @@ class Outputs(NamedTuple):
 class Constraint(Protocol):
     """What may be written, for rows of hypotheses that are written at the same time."""
 
+    def least(self) -> Tensor:
+        """How many symbols a complete output has at least, EOS included. *Shape:* (rows,)"""
+
     def allowed(self) -> Tensor:
         """Which symbols may come next; one always may. *Shape:* (rows, n_out), of bool"""
 
@@ -217,7 +220,7 @@ def search(
     network (Seq2Seq): The network.
     source (Source): The sources.
     state (DecoderState): Where the decoder starts.
-    limits (Tensor): How many symbols an output may have. *Shape:* (sources,)
+    limits (Tensor): How many symbols an output may have, if the constraint doesn't need more. *Shape:* (sources,)
     width (int): Hypotheses a source.
     n_best (int): How many outputs are wanted, at most `width`.
     length_power (float): Scores are divided by the length to this power (Wu et al. 2016, section 7, for other ways).
@@ -226,6 +229,8 @@ def search(
     RETURNS (Outputs): The outputs.
     """
     n, device = len(limits), limits.device
+    if constraint is not None:
+        limits = torch.maximum(limits, constraint.least())
     alive = torch.arange(n, device=device)
     totals = torch.full((n, width), NEVER, device=device)
     totals[:, 0] = 0

@@ -14,7 +14,7 @@ from spacy.util import check_lexeme_norms
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer
 
-from ..errors import Errors
+from ..errors import LABELS_ARE_ENOUGH, Errors
 from ..layers import Free
 from ..models.parser import Batch, Beams, Gold, Normalization, Words, starts_of_words, words_of
 from ..transition.actions import ROOT_HEAD, n_actions
@@ -280,7 +280,8 @@ class FodlParser(StructuredPipe):
         no_heads = not found and any(label and label.upper() != ROOT_LABEL for label in labels_of_roots)
         if not sample or no_heads or (needs_trees and not labels_of_roots):
             what = "token" if not sample else "token.head" if no_heads else "token.dep_ and token.head"
-            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what))
+            hint = LABELS_ARE_ENOUGH.format(component=self.name)
+            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what, hint=hint))
         wanted = labels if labels is not None else sorted(self._often_enough(found))
         all_labels = self._with_labels(wanted) or [NO_LABEL]
         scorer = self.model.get_ref("network")

@@ -9,7 +9,7 @@ from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
-from ..errors import Errors
+from ..errors import KEEP_USER_DATA, Errors
 from ..layers import Free
 from ..models.extensions import TARGET, add_target_extension
 from ..models.seq2seq import Batch, Output, Result, SearchSettings
@@ -152,6 +152,7 @@ class FodlSeq2Seq(StructuredPipe):
         self.target = target
         self.output = output
         self.scorer = scorer
+        self._expect("length_power", length_power, length_power >= 0, "0 or more")
         self._expect("max_ratio", max_ratio, max_ratio >= 0, "0 or more")
         self._expect("max_extra", max_extra, max_extra >= 1, "at least 1")
         self._expect("max_source", max_source, max_source >= 0, "0 for no limit, or more")
@@ -200,9 +201,10 @@ class FodlSeq2Seq(StructuredPipe):
             return text is not None
 
         sample, n_examples = survey(self.model, get_examples, look)
-        if not sample or not any(text.strip() for text in texts):
-            what = "text in doc._.fodl_target" if sample or not n_examples else "token in documents with a target"
-            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what))
+        has_target = any(text.strip() for text in texts)
+        if not sample or not has_target:
+            what = "token in documents with a target" if has_target else "text in doc._.fodl_target"
+            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what, hint=KEEP_USER_DATA))
         before = self.target.to_dict() if self.target.symbols else None
         self.target.learn(texts)
         n_symbols = len(self.target.symbols)
@@ -210,7 +212,8 @@ class FodlSeq2Seq(StructuredPipe):
         if network.maybe_get_dim("nO") not in (None, n_symbols):
             if before:
                 self.target.from_dict(before)
-            raise ValueError(Errors.F214.format(component=self.name, found=network.get_dim("nO"), expected=n_symbols))
+            error = Errors.F223 if before else Errors.F214
+            raise ValueError(error.format(component=self.name, found=network.get_dim("nO"), expected=n_symbols))
         network.set_dim("nO", n_symbols, force=True)
         self.model.initialize(X=[example.predicted for example in sample])
         self.cfg["target"] = self.target.to_dict()
@@ -247,6 +250,9 @@ class FodlSeq2Seq(StructuredPipe):
             )
         )
         results = self.model.predict(docs)
+        for doc, result in zip(docs, results):
+            if len(doc) and not result.outputs:
+                raise ValueError(Errors.F224.format(component=self.name, text=doc.text[:60]))
         return [result if len(doc) else NOTHING for doc, result in zip(docs, results)]
 
     def _check_target(self) -> None:

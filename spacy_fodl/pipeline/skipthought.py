@@ -16,7 +16,7 @@ from spacy.util import minibatch
 from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
-from ..errors import Errors
+from ..errors import FIND_SENTENCES, Errors
 from ..layers import rebuild, torch_modules
 from ..models.skipthought import Batch, Loss, Sentences
 from ..models.words import places_in
@@ -154,7 +154,7 @@ class FodlSkipThought(LossPipe):
         sample, n_examples = survey(self.model, get_examples, look)
         if not counts or not n_with_neighbours:
             what = "document of two sentences or more" if counts else "word"
-            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what))
+            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what, hint=FIND_SENTENCES))
         words = {self.vocab.strings[key]: n for key, n in counts.items()}
         ranked = sorted(words, key=lambda word: (-words[word], word))
         self._take_words(ranked[: self.vocab_size - 2])

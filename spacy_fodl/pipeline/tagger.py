@@ -19,7 +19,7 @@ from spacy.vocab import Vocab
 from thinc.api import CategoricalCrossentropy, Config, Model
 from thinc.types import Floats2d, Ints2d
 
-from ..errors import Errors
+from ..errors import LABELS_ARE_ENOUGH, Errors
 from .saving import SafeSaving
 from .survey import survey
 
@@ -227,7 +227,10 @@ class FodlTagger(SafeSaving, Tagger):
         classes = self._with_labels(sorted(found, key=self._order) if labels is None else labels)
         if not classes or not sample:
             what = "token.tag_" if not self.cfg["set_pos"] else "token.tag_ together with token.pos_"
-            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what if sample else "token"))
+            hint = LABELS_ARE_ENOUGH.format(component=self.name)
+            raise ValueError(
+                Errors.F201.format(component=self.name, n=n_examples, what=what if sample else "token", hint=hint)
+            )
         outputs = self.model.get_ref("output_layer").maybe_get_dim("nO")
         if outputs not in (None, len(classes)):
             raise ValueError(Errors.F207.format(component=self.name, found=outputs, expected=len(classes)))

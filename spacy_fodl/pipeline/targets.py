@@ -3,7 +3,7 @@
 import base64
 import io
 from collections import Counter
-from typing import Any, Callable, Dict, Iterable, List, Optional, Protocol, cast
+from typing import Any, Callable, Dict, Iterable, List, Optional, Protocol, cast, runtime_checkable
 
 import spacy
 from spacy.language import Language
@@ -19,6 +19,7 @@ END = "<eos>"
 LEAST_SYMBOLS = 4
 
 
+@runtime_checkable
 class Target(Protocol):
     """A vocabulary of symbols. Its first two are UNK and EOS."""
 
@@ -105,8 +106,11 @@ class Subwords:
     def _load(self, proto: bytes) -> None:
         import sentencepiece
 
+        try:
+            self._processor = sentencepiece.SentencePieceProcessor(model_proto=proto)
+        except RuntimeError as e:
+            raise ValueError(f"no model of sentencepiece, {e}") from e
         self._proto = proto
-        self._processor = sentencepiece.SentencePieceProcessor(model_proto=proto)
         names = [self._processor.id_to_piece(i) for i in range(self._processor.get_piece_size())]
         self.symbols = [UNKNOWN, END, *names[2:]]
 

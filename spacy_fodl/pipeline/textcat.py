@@ -11,7 +11,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from thinc.api import Config, Model
 from thinc.types import Floats2d
 
-from ..errors import Errors
+from ..errors import LABELS_ARE_ENOUGH, Errors
 from ..models.ngrams import counters, learn_ratios
 from .saving import SafeSaving
 from .survey import survey
@@ -173,7 +173,8 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
         categories = list(found if labels is None else labels)
         if not categories or not sample:
             what = "category (doc.cats)" if sample else "document"
-            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what))
+            hint = LABELS_ARE_ENOUGH.format(component=self.name)
+            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what, hint=hint))
         new = [category for category in categories if category not in self.labels]
         if new and self.model.get_ref("output_layer").has_param("W"):
             raise ValueError(Errors.F203.format(component=self.name, labels=", ".join(new), n=len(self.labels)))

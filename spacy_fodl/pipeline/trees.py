@@ -35,13 +35,16 @@ class TreeSymbols:
         return [OPEN if symbol.startswith(OPEN) and not self.labels else symbol for symbol in text.split()]
 
     def learn(self, texts: Iterable[str]) -> None:
-        counts = Counter(symbol for text in texts for symbol in self._cut(text))
-        brackets = sorted(
-            (symbol for symbol in counts if symbol.startswith(OPEN)), key=lambda symbol: (-counts[symbol], symbol)
-        )
-        if not brackets or set(counts) - {*brackets, WORD, CLOSE}:
-            raise ValueError(Errors.F216.format(text=next(iter(texts), "")[:60]))
-        self._take(brackets)
+        counts: Counter = Counter()
+        for text in texts:
+            symbols = self._cut(text)
+            for symbol in symbols:
+                if symbol not in (WORD, CLOSE) and not symbol.startswith(OPEN):
+                    raise ValueError(Errors.F216.format(text=text[:60], reason=f"'{symbol}' is no part of a tree"))
+            counts.update(symbol for symbol in symbols if symbol.startswith(OPEN))
+        if not counts:
+            raise ValueError(Errors.F216.format(text=next(iter(texts), "")[:60], reason="it has no brackets"))
+        self._take(sorted(counts, key=lambda symbol: (-counts[symbol], symbol)))
 
     def _take(self, brackets: List[str]) -> None:
         self.symbols = [UNKNOWN, END, WORD, CLOSE, *brackets]

@@ -24,9 +24,12 @@ def linearize(heads: Sequence[int], labels: Sequence[str]) -> List[str]:
     heads (Sequence[int]): The head of each word, ROOT_HEAD for roots, of projective trees.
     labels (Sequence[str]): The label of each word's arc, empty for none.
     RETURNS (List[str]): The symbols.
-    RAISES (ValueError): If the trees are none, or arcs cross.
+    RAISES (ValueError): If the trees are none, arcs cross, or a label holds white space, which parts symbols.
     """
     n = len(heads)
+    for label in set(labels):
+        if label.split() not in ([], [label]):
+            raise ValueError(f"The label {label!r} holds white space.")
     before: List[List[int]] = [[] for _ in range(n)]
     behind: List[List[int]] = [[] for _ in range(n)]
     roots: List[int] = []
@@ -152,6 +155,10 @@ class Brackets:
         self.depth = torch.zeros_like(self.n_read)
         # Whether each open bracket has its word; what stands outside of all counts as having one.
         self.has_word = torch.ones((n, int(n_words.max()) + 1 if n else 1), dtype=torch.bool, device=device)
+
+    def least(self) -> Tensor:
+        """How many symbols an output has, EOS included: two brackets and a word for each. *Shape:* (rows,)"""
+        return 3 * self.n_words + 1
 
     def allowed(self) -> Tensor:
         """Which symbols may come next; one always may. *Shape:* (rows, symbols), of bool"""

@@ -73,6 +73,37 @@ def test_attention_is_a_distribution_over_the_source_and_its_end(attention):
     assert torch.allclose(weights[0, 0], even) == (attention == "static")
 
 
+@pytest.mark.parametrize("attention", ["additive", "dot"])
+def test_scores_of_attention_are_those_of_the_papers(attention):
+    """Bahdanau et al. (2015): v tanh(W s + U h + b). Luong et al. (2015), "general": s W h."""
+    module = network(attention)
+    source, _ = module.encode(*sources([3, 2]))
+    queries = torch.randn(2, 5, 4)
+    found = module.attention.scores(queries, source)
+    weights = {name: parameter.detach() for name, parameter in module.attention.named_parameters()}
+    for i, steps in enumerate(queries):
+        for j, s in enumerate(steps):
+            for k, h in enumerate(source.states[i]):
+                if attention == "dot":
+                    expected = h @ weights["query.weight"] @ s
+                else:
+                    hidden = weights["query.weight"] @ s + weights["query.bias"] + weights["key.weight"] @ h
+                    expected = weights["score.weight"][0] @ torch.tanh(hidden)
+                torch.testing.assert_close(found[i, j, k], expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("attention", ["additive", "dot"])
+def test_which_state_attends(attention):
+    """The state before a step knows nothing of its input, the one after it does."""
+    for attend_from in FROM:
+        module = network(attention, attend_from)
+        source, state = module.encode(*sources([4, 4]))
+        *_, one = module.decode(torch.tensor([[2, 3], [2, 3]]), source, state)
+        *_, other = module.decode(torch.tensor([[4, 3], [4, 3]]), source, state)
+        assert torch.equal(one[:, 0], other[:, 0]) == (attend_from == "previous")
+        assert not torch.allclose(one[:, 1], other[:, 1])
+
+
 @pytest.mark.parametrize("attend_from", FROM)
 @pytest.mark.parametrize("attention", KINDS)
 def test_a_source_is_read_as_if_it_were_alone(attention, attend_from):
@@ -224,7 +255,9 @@ def test_nothing_is_written_that_may_not_be(width):
     tokens, sizes = sources(lengths)
     source, state = module.encode(tokens, sizes)
     brackets = Brackets(torch.tensor(kinds), sizes.clone())
-    found = search(module, source, state, 3 * sizes + 1, width, n_best=min(width, 3), constraint=brackets)
+    # What has to be written is written, whatever the limit.
+    limits = torch.tensor([1, 2, 30, 4])
+    found = search(module, source, state, limits, width, n_best=min(width, 3), constraint=brackets)
     assert found.complete.all() or width > 1
     for i, n in enumerate(lengths):
         for symbols, length, score in zip(found.symbols[i].tolist(), found.lengths[i].tolist(), found.scores[i]):

@@ -4,11 +4,16 @@ import random
 import numpy as np
 import pytest
 import spacy
+import torch
+from confection import ConfigValidationError
+from sacrebleu.metrics.bleu import BLEU
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
+import spacy_fodl.models.seq2seq as seq2seq_model
 from spacy_fodl.models.extensions import add_target_extension
+from spacy_fodl.models.seq2seq import Training
 from spacy_fodl.modules.seq2seq import EOS, UNK
 from spacy_fodl.pipeline.seq2seq import DEFAULT_MODEL
 from spacy_fodl.pipeline.targets import make_subwords_v1, make_words_v1
@@ -58,7 +63,11 @@ def test_learns_to_translate(nlp):
     scores = nlp.evaluate(examples_of(nlp))
     assert scores["bleu"] == pytest.approx(1.0)
     assert scores["chrf"] == pytest.approx(1.0)
-    assert "version" in scores["bleu_signature"]
+    default = BLEU()
+    default.corpus_score(["a"], [["a"]])
+    assert scores["bleu_signature"] == str(default.get_signature())
+    assert "|case:mixed|eff:no|tok:13a|smooth:exp|" in scores["bleu_signature"]
+    assert "|case:mixed|eff:yes|nc:6|nw:0|space:no|" in scores["chrf_signature"]
 
 
 @pytest.mark.parametrize("attend_from", ["current", "previous"])
@@ -185,18 +194,116 @@ def test_examples_without_targets_or_too_long_teach_nothing(nlp):
     assert component.get_loss(examples_of(fresh, [("I like ham", "")]))[0] > 0
 
 
+def loss_of(nlp, pairs, **changes):
+    """The loss of a batch by the model, with other settings."""
+    component = nlp.get_pipe("fodl_seq2seq")
+    batch = component._batch(examples_of(nlp, pairs))
+    network = component.model.get_ref("network")
+    module = network.shims[0]._model.eval()
+    lengths = torch.tensor([len(doc) for doc in batch.docs])
+    tokens = torch.from_numpy(np.concatenate(component.model.get_ref("tok2vec").predict(batch.docs)))
+    settings = {"label_smoothing": 0.0, "scheduled_sampling": 0.0, **changes}
+    return module, tokens, lengths, batch.targets, Training(batch.targets, **settings)
+
+
+def test_the_loss_is_the_smoothed_cross_entropy_of_each_symbol(nlp):
+    """Szegedy et al. (2016), section 7: a share of the gold distribution is spread over all symbols."""
+    module, tokens, lengths, targets, training = loss_of(nlp, PAIRS, label_smoothing=0.2)
+    losses = []
+    for one, n, target in zip(tokens.split(lengths.tolist()), lengths, targets):
+        source, state = module.encode(one, n[None])
+        features, _, _ = module.decode(torch.tensor([[EOS, *target]]), source, state)
+        for log_probs, gold in zip(module.output(features[0]).log_softmax(1), [*target, EOS]):
+            losses.append(-0.8 * log_probs[gold] - 0.2 * log_probs.mean())
+    assert float(training(module, tokens, lengths, 0.0)) == pytest.approx(float(torch.stack(losses).mean()), abs=1e-4)
+
+
+def test_scheduled_sampling_gives_the_decoder_what_it_would_have_written(nlp, monkeypatch):
+    fresh = trained(steps=2)
+    module, tokens, lengths, targets, training = loss_of(fresh, PAIRS, scheduled_sampling=0.5)
+    seen, decode = [], module.decode
+
+    def watched(inputs, *args):
+        seen.append(inputs)
+        return decode(inputs, *args)
+
+    monkeypatch.setattr(module, "decode", watched)
+    monkeypatch.setattr(torch, "rand", lambda shape, device: torch.arange(shape[1]).expand(shape) % 2 * 1.0)
+    module.train()
+    training(module, tokens, lengths, 0.0)
+    gold, mixed = seen
+    assert gold[0, : len(targets[0]) + 1].tolist() == [EOS, *targets[0]]
+    own = module.output(decode(gold, *module.encode(tokens, lengths))[0]).argmax(2)
+    assert (mixed[:, 0] == EOS).all()
+    assert torch.equal(mixed[:, 1::2], gold[:, 1::2])  # Where the draw is 1.
+    assert torch.equal(mixed[:, 2::2], own[:, 1:-1:2])  # Where it is 0.
+    assert not torch.equal(mixed, gold)
+
+
+def test_a_long_source_does_not_pad_all_others(nlp, monkeypatch):
+    pairs = [*PAIRS, ("ham " * 400, "Du jambon."), ("I", "Je")]
+    module, tokens, lengths, _, training = loss_of(nlp, pairs)
+    expected = float(training(module, tokens, lengths, 0.0))
+    monkeypatch.setattr(seq2seq_model, "TRAIN_COMPARISONS", 5000)
+    sizes, encode = [], module.encode
+
+    def watched(tokens, lengths, dropout):
+        sizes.append(lengths.tolist())
+        return encode(tokens, lengths, dropout)
+
+    monkeypatch.setattr(module, "encode", watched)
+    assert float(training(module, tokens, lengths, 0.0)) == pytest.approx(expected, abs=1e-5)
+    assert sizes[0] == [400]
+    assert sorted(sizes[1]) == sorted(lengths.tolist())[:-1]
+
+
+def test_weights_that_are_not_finite_are_told_of():
+    nlp = trained(steps=1)
+    nlp.get_pipe("fodl_seq2seq").model.get_ref("network").shims[0]._model.output.bias.data[:] = float("nan")
+    with pytest.raises(ValueError, match="F224.*I like ham"):
+        nlp("I like ham")
+
+
+def test_a_damaged_subword_model_is_told_of():
+    target = make_subwords_v1(size=60)
+    target.learn([text for _, text in PAIRS])
+    data = target.to_dict()
+    nlp = trained(steps=1, target={"@misc": "spacy_fodl.Subwords.v1", "size": 60})
+    component = nlp.get_pipe("fodl_seq2seq")
+    component.cfg["target"] = {**data, "model": data["model"][:400]}
+    with pytest.raises(ValueError, match="F010.*sentencepiece"):
+        component.from_bytes(component.to_bytes())
+
+
+@pytest.mark.parametrize("target", [None, "subwords"])
+def test_targets_of_another_kind(target):
+    with pytest.raises(ConfigValidationError, match="target"):
+        spacy.blank("en").add_pipe("fodl_seq2seq", config={"target": target})
+
+
 def test_targets_that_are_no_texts():
     nlp = spacy.blank("en")
     nlp.add_pipe("fodl_seq2seq", config={"target": WORDS, "model": SMALL})
     with pytest.raises(ValueError, match="F212"):
         nlp.initialize(lambda: examples_of(nlp, [("I like ham", 3)]))
-    for pairs in ([("I", None)], [("I", " ")], [("", "Rien.")]):
-        with pytest.raises(ValueError, match="F201"):
-            nlp.initialize(lambda pairs=pairs: examples_of(nlp, pairs))
+    for pair, lacks in (
+        (("I", None), "no text in doc._.fodl_target in the 1 .*store_user_data"),
+        (("I", " "), "no text in doc._.fodl_target"),
+        (("", "Rien."), "no token in documents with a target"),
+    ):
+        with pytest.raises(ValueError, match=f"F201.*{lacks}"):
+            nlp.initialize(lambda pair=pair: examples_of(nlp, [pair]))
 
 
 def test_settings_out_of_range():
-    for setting in ({"max_extra": 0}, {"max_ratio": -1.0}, {"n_best": 2}, {"beam_width": 0}, {"max_target": -1}):
+    for setting in (
+        {"max_extra": 0},
+        {"max_ratio": -1.0},
+        {"n_best": 2},
+        {"beam_width": 0},
+        {"max_target": -1},
+        {"length_power": -1.0},
+    ):
         with pytest.raises(ValueError, match=rf"F208.*{next(iter(setting))}"):
             spacy.blank("en").add_pipe("fodl_seq2seq", config=setting)
     for setting in ({"width": 0}, {"label_smoothing": 1.0}, {"dropout": 1.0}, {"grad_clip": -1.0}):
@@ -306,7 +413,7 @@ CNN = {
 def test_initializing_again_with_other_targets_is_refused_and_breaks_nothing():
     nlp = trained(steps=30)
     expected = outputs(nlp, [text for text, _ in PAIRS])
-    with pytest.raises(ValueError, match="F214"):
+    with pytest.raises(ValueError, match="F223.*new component"):
         nlp.initialize(lambda: examples_of(nlp, [*PAIRS, ("You run.", "Vous courez très vite aujourd'hui.")]))
     assert outputs(nlp, [text for text, _ in PAIRS]) == expected
 

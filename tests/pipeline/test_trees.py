@@ -137,5 +137,14 @@ def test_a_cycle_is_refused():
 
 
 def test_other_texts_are_no_trees():
-    with pytest.raises(ValueError, match=r"F216.*spacy_fodl.TreeTargets.v1"):
+    with pytest.raises(ValueError, match=r"F216.*\"Mangez du jambon\".*'Mangez'.*spacy_fodl.TreeTargets.v1"):
         make_tree_symbols_v1().learn(["(a XX )", "Mangez du jambon"])
+    with pytest.raises(ValueError, match="F216.*no brackets"):
+        make_tree_symbols_v1().learn(["", "XX"])
+
+
+def test_labels_with_spaces_are_refused_where_they_are():
+    nlp = spacy.blank("en")
+    gold = Doc(nlp.vocab, words=["I", "eat"], heads=[1, 1], deps=["nsubj x", "ROOT"])
+    with pytest.raises(ValueError, match="F415.*I eat.*'nsubj x'"):
+        targets_of(nlp, [Example(nlp.make_doc("I eat"), gold)])

@@ -18,6 +18,7 @@ from spacy.training.loop import train as spacy_train
 from spacy.util import load_config
 from thinc.api import Config
 
+from spacy_fodl.models.extensions import add_target_extension
 from spacy_fodl.training import checkpoints as checkpoints_module
 from spacy_fodl.training.checkpoints import make_checkpoint_v1
 from spacy_fodl.training.conllu import make_conllu_corpus_v1
@@ -132,6 +133,38 @@ def test_a_resumed_training_reaches_the_same_weights_and_scores(corpus, tmp_path
 
     assert len(rows(whole)) == 5
     assert rows(first)[:2] + rows(second) == rows(whole)
+
+
+@pytest.mark.parametrize("name", ["fodl_seq2seq", "fodl_skipthought"])
+def test_components_that_draw_for_themselves_resume_too(name, tmp_path):
+    """What scheduled sampling and the samples of words draw goes on where it was."""
+    nlp = spacy.blank("en")
+    treebank = make_conllu_corpus_v1(ROOT / "spacy_fodl/starter/treebank/train.conllu", n_sents=3, limit=12)
+    add_target_extension()
+    docs = [example.reference for example in treebank(nlp)]
+    for doc in docs:
+        doc._.fodl_target = doc.text
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "texts.spacy")
+    with_draws = {
+        "fodl_seq2seq": {"attention": "dot", "scheduled_sampling": 0.5, "width": 16, "embed_width": 16},
+        "fodl_skipthought": {"width": 16, "n_samples": 8},
+    }
+    nlp.add_pipe(name, config={"model": {**nlp.get_factory_meta(name).default_config["model"], **with_draws[name]}})
+    corpus = {"@readers": "spacy.Corpus.v1", "path": str(tmp_path / "texts.spacy"), "gold_preproc": False}
+    config = nlp.config.merge({"corpora": {"train": corpus, "dev": corpus}})
+    config["training"].update({"eval_frequency": 4, "max_steps": 8, "patience": 0, "dropout": 0.2})
+    config["training"]["batcher"] = {"@batchers": "spacy.batch_by_sequence.v1", "size": 3, "get_length": None}
+    if name == "fodl_skipthought":
+        config["corpora"]["train"] = {"@readers": "spacy_fodl.ConlluCorpus.v1"} | {
+            "path": str(ROOT / "spacy_fodl/starter/treebank/train.conllu"),
+            "n_sents": 3,
+            "limit": 12,
+        }
+        config["corpora"]["dev"] = config["corpora"]["train"]
+    run(config, tmp_path / "whole")
+    run(config.merge({"training": {"max_steps": 4}}), tmp_path / "parts")
+    run(config, tmp_path / "parts", resume=True)
+    assert weights(tmp_path / "whole/model-last") == weights(tmp_path / "parts/model-last")
 
 
 def test_a_resumed_training_turns_to_global_when_it_should(tmp_path):
