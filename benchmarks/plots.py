@@ -101,6 +101,25 @@ PLOTS: Dict[str, Plot] = {
             {"joeynmt": "JoeyNMT's RNN"},
         ),
     ),
+    "linearized": Plot(
+        "words/s, tokenized",
+        "LAS, punctuation counted, %",
+        [
+            Point(system, f"{system}, {title}", f"{how}_words_per_second", f"{how}_las_acc")
+            for system in ("fodl_seq2seq", "fodl_parser")
+            for how, title in (("greedy", "greedy"), ("beam", "with its beam"), ("free", "unconstrained"))
+        ],
+    ),
+    "sentence_vectors": Plot(
+        "reviews/s, tokenized",
+        "accuracy, %",
+        points(
+            "texts_per_second",
+            "test_acc",
+            {"fodl": "skip-thought", "untrained": "the same, untrained"},
+            {"glove": "mean of GloVe", "tfidf": "TF-IDF"},
+        ),
+    ),
 }
 
 

@@ -238,8 +238,8 @@ def linearized_accuracy() -> str:
                 name = f"{results[system]['description'].partition('; ')[0]}, {title}"
                 malformed = percent(mean, f"{how}_malformed_acc") if f"{how}_malformed_acc" in mean else "-"
                 figures = [percent(mean, f"{how}_{key}") for key in ("uas_acc", "las_acc")]
-                rows.append([name, *figures, malformed, number(mean, f"{how}_words_per_second")])
-    return table(["parser", "UAS", "LAS", "malformed trees, %", "words/s"], rows)
+                rows.append([name, *figures, malformed, number(mean, f"{how}_words_per_second"), minutes(mean)])
+    return table(["parser", "UAS", "LAS", "malformed trees, %", "words/s", "training, min"], rows)
 
 
 def sentence_vectors_accuracy() -> str:
@@ -378,10 +378,11 @@ def parser_long() -> str:
 
 
 def scaling(what: str, title: str, unit: str = "words_per_second") -> str:
-    """A row a component, a column a value of what varies."""
+    """A row a component that was measured so, a column a value of what varies."""
     results = load("scaling")
     found = [results[name] for name in SCALING if name in results]
     pattern = re.compile(rf"{what}_(\d+)_{unit}")
+    found = [result for result in found if any(map(pattern.fullmatch, result["mean"]))]
     values = sorted({int(match[1]) for result in found for match in map(pattern.fullmatch, result["mean"]) if match})
     rows = []
     for result in found:
@@ -528,6 +529,9 @@ TABLES: Dict[str, Callable[[], str]] = {
     "scaling-length": partial(scaling, "length", "words/s by words in a document"),
     "scaling-memory": partial(scaling, "length", "peak memory in MiB, the same", "mib"),
     "scaling-batch": partial(scaling, "batch", "words/s by documents in a batch"),
+    "scaling-batch-memory": partial(scaling, "batch", "peak memory in MiB, the same", "mib"),
+    "scaling-beam": partial(scaling, "beam", "words/s by hypotheses in the beam"),
+    "scaling-beam-memory": partial(scaling, "beam", "peak memory in MiB, the same", "mib"),
     "scaling-threads": partial(scaling, "threads", "words/s by the clock, by threads of torch"),
     "scaling-setting": partial(setting_of, "scaling"),
 }

@@ -28,6 +28,7 @@ TASK = "scaling"
 STARTER = ROOT / "spacy_fodl" / "starter"
 LENGTHS = [10, 100, 1000, 10000, 50000]
 BATCH_SIZES = [1, 8, 64, 512]
+BEAMS = [1, 2, 4, 8, 16, 32]
 GPU_BATCH_SIZES = [64, 1024]
 THREADS = [1, 2]
 # Words of a document where something else varies, and the batch size where that doesn't.
@@ -52,11 +53,14 @@ class System(NamedTuple):
     model: Settings = {}
     """The same of its model."""
     longest: int = LENGTHS[-1]
+    has_beam: bool = False
 
 
 SYSTEMS: Dict[str, System] = {
     "tagger": System("`fodl_tagger`, `configs/tagger.cfg`", "tagger.cfg", treebank),
-    "parser": System("`fodl_parser`, `configs/parser_fast.cfg`, sentence starts set", "parser_fast.cfg", treebank),
+    "parser": System(
+        "`fodl_parser`, `configs/parser_fast.cfg`, sentence starts set", "parser_fast.cfg", treebank, has_beam=True
+    ),
     "parser_beam": System("the same with a beam of 8", "parser_fast.cfg", treebank, {"beam_width": 8}),
     "textcat": System(
         "`fodl_textcat`, `configs/textcat.cfg`, all of a text read",
@@ -70,6 +74,7 @@ SYSTEMS: Dict[str, System] = {
         lambda: make_parallel_corpus_v1(STARTER / "pairs" / "train.en", STARTER / "pairs" / "train.fr"),
         {"beam_width": 1, "max_ratio": 1.0, "max_extra": 1},
         longest=1000,
+        has_beam=True,
     ),
     "skipthought": System(
         "`fodl_skipthought`, `configs/skipthought.cfg`, sentence starts set",
@@ -97,10 +102,17 @@ def run(options: Options) -> None:
                 figures[f"length_{length}_words_per_second"] = found["words_per_second"]
                 figures[f"length_{length}_mib"] = found["peak_memory_mib"]
         for size in BATCH_SIZES[:1] if options.quick else BATCH_SIZES:
-            figures[f"batch_{size}_words_per_second"] = run_job({**standard, "batch_size": size})["words_per_second"]
+            found = run_job({**standard, "batch_size": size})
+            figures[f"batch_{size}_words_per_second"] = found["words_per_second"]
+            figures[f"batch_{size}_mib"] = found["peak_memory_mib"]
+        for width in (BEAMS[:1] if options.quick else BEAMS) if SYSTEMS[name].has_beam else []:
+            found = run_job({**standard, "beam_width": width})
+            figures[f"beam_{width}_words_per_second"] = found["words_per_second"]
+            figures[f"beam_{width}_mib"] = found["peak_memory_mib"]
         for threads in THREADS[:1] if options.quick else THREADS:
             found = run_job({**standard, "threads": threads})
             figures[f"threads_{threads}_words_per_second"] = found["words_per_second_by_the_clock"]
+            figures[f"threads_{threads}_mib"] = found["peak_memory_mib"]
         print(write_result(TASK, name, SYSTEMS[name].description, {}, [figures], options), flush=True)
 
 
@@ -143,11 +155,19 @@ def make_starter(name: str) -> Reader:
     return SYSTEMS[name].corpus()
 
 
-def measure(folder: str, length: int, batch_size: int, threads: int, n_words: int) -> Dict[str, float]:
+def measure(
+    folder: str, length: int, batch_size: int, threads: int, n_words: int, beam_width: int = 0
+) -> Dict[str, float]:
     """The job of one setting: words per second of nlp.pipe over tokenized documents, of processor time and by the
-    clock."""
+    clock.
+
+    beam_width (int): Of the last component; 0 for what it was kept with.
+    """
     torch.set_num_threads(threads)
-    cpu, clock = speeds(spacy.load(Path(folder)), length, batch_size, n_words)
+    nlp = spacy.load(Path(folder))
+    if beam_width:
+        nlp.pipeline[-1][1].beam_width = beam_width  # type: ignore[attr-defined]
+    cpu, clock = speeds(nlp, length, batch_size, n_words)
     return {"words_per_second": cpu, "words_per_second_by_the_clock": clock}
 
 

@@ -646,6 +646,11 @@ def test_the_scaling_task_from_starter_corpora_to_tables(here, options, tmp_path
     assert "| 100 |\n" in report.rendered("<!-- scaling-memory -->\n<!-- end -->")
     (run,) = json.loads((tmp_path / "results" / "scaling" / "parser_beam.json").read_text())["runs"]
     assert run["length_100_words_per_second"] > 0
+    # A component that was not measured with other beams has no row.
+    lines = report.rendered("<!-- scaling-beam -->\n<!-- end -->").splitlines()
+    assert lines[1] == "| words/s by hypotheses in the beam | 1 |"
+    assert len(lines) == 3 + 1 + 1
+    assert "`configs/translate.cfg`" in lines[3]
 
 
 def test_all_words_of_a_document_count(monkeypatch):
