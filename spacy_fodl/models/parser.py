@@ -16,6 +16,7 @@ from ..errors import check_argument, check_training
 from ..layers import Free
 from ..modules.transition import TransitionScorer
 from ..transition.actions import LEFT, ROOT_HEAD
+from ..transition.exploration import explored_configurations
 from ..transition.features import FEATURE_SETS, FeatureSet
 from ..transition.oracle import gold_actions, gold_configurations
 from ..transition.parts import pays, search_in_parts
@@ -137,6 +138,7 @@ def build_transition_parser_v1(
             "features": Free(features),
             "beam_width": Free(1),
             "normalization": Free("local"),
+            "explores": Free(False),
             "n_trees": Free(1),
             # Saved with the weights: the steps of training so far, and how the last one normalized.
             "steps": 0,
@@ -149,7 +151,7 @@ def make_run(model: Model, X: Union[List[Doc], Batch]) -> Tuple[List[Doc], Union
     features = FEATURE_SETS[model.attrs["features"].value]
     settings = {name: model.attrs[name].value for name in ("beam_width", "normalization")}
     if isinstance(X, Batch):
-        return X.docs, Training(X.words, X.gold, features, **settings)
+        return X.docs, Training(X.words, X.gold, features, **settings, explores=model.attrs["explores"].value)
     return X, Prediction(words_of(X), features, **settings, n_trees=model.attrs["n_trees"].value)
 
 
@@ -250,7 +252,8 @@ class Training:
     """The loss of training, as a sum, as the losses of spaCy's components are, so that none outweighs another on a
     shared tok2vec.
 
-    Local: the cross-entropy of each gold action among those that are possible.
+    Local: the cross-entropy of each gold action among those that are possible, on the way of gold, or, exploring, on
+    the way that the scores take.
 
     Global (Andor et al. 2016, section 2.3): the cross-entropy of gold derivations among the derivations of the beam, up
     to where they leave it; of trees that are known as a whole."""
@@ -260,6 +263,7 @@ class Training:
     features: FeatureSet
     beam_width: int
     normalization: Normalization
+    explores: bool
 
     def __call__(self, scorer: TransitionScorer, tokens: Tensor, lengths: Tensor, dropout: float) -> Tensor:
         n_labels = (scorer.output.out_features - LEFT) // 2
@@ -272,8 +276,14 @@ class Training:
         self, scorer: TransitionScorer, table: Tensor, n_labels: int, dropout: float
     ) -> Union[Tensor, float]:
         # Gold derivations need no scores. On a GPU their many small steps would take longer than all the rest.
-        heads, labels, known, gold_starts = self.gold_on(torch.device("cpu"))
-        found = gold_configurations(self.sentences(gold_starts), heads, labels, known, self.features, n_labels)
+        device = table.device if self.explores else torch.device("cpu")
+        heads, labels, known, gold_starts = self.gold_on(device)
+        gold = self.sentences(gold_starts), heads, labels, known, self.features, n_labels
+        if not self.explores or not len(heads):
+            found = gold_configurations(*gold)
+        else:
+            with torch.no_grad():
+                found = explored_configurations(*gold, best_first(scorer, table))
         if not len(found.actions):
             return 0.0
         rows, valid, actions = (tensor.to(table.device) for tensor in found)

@@ -68,6 +68,7 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
         "beam_width": 1,
         "normalization": "local",
         "local_steps": 0,
+        "explore_after": 500,
         "n_best": 0,
         "store_probs": False,
         "min_lifted": 10,
@@ -91,6 +92,7 @@ def make_fodl_parser(
     beam_width: int,
     normalization: Normalization,
     local_steps: int,
+    explore_after: Optional[int],
     n_best: int,
     store_probs: bool,
     min_lifted: int,
@@ -105,6 +107,8 @@ def make_fodl_parser(
         Networks").
     local_steps (int): With "global", steps of training that are local first. It needs a model that finds gold
         derivations now and then.
+    explore_after (Optional[int]): Steps of local training on gold derivations, after which it goes on with what the
+        parser does by itself, to learn how to go on after mistakes (Goldberg and Nivre 2013); None for never.
     n_best (int): Trees that are kept in doc._.fodl_parses, with their probabilities; 0 for none.
     store_probs (bool): Whether to set token._.fodl_head_prob.
     min_lifted (int): How often the training data has to hold an arc lifted from under a certain label, for crossing
@@ -118,6 +122,7 @@ def make_fodl_parser(
         beam_width=beam_width,
         normalization=normalization,
         local_steps=local_steps,
+        explore_after=explore_after,
         n_best=n_best,
         store_probs=store_probs,
         min_lifted=min_lifted,
@@ -170,9 +175,9 @@ class FodlParser(StructuredPipe):
     vocab (Vocab): The shared vocabulary.
     model (Model): Trees over the words of documents.
     name (str): The name of the component in the pipeline.
-    beam_width, normalization, local_steps, n_best, store_probs, min_lifted, scorer: As in make_fodl_parser. beam_width,
-        n_best and store_probs can be set at any time. A trained model is used as it was trained, whatever normalization
-        says: that counts for further training.
+    beam_width, normalization, local_steps, explore_after, n_best, store_probs, min_lifted, scorer: As in
+        make_fodl_parser. beam_width, n_best and store_probs can be set at any time. A trained model is used as it was
+        trained, whatever normalization says: that counts for further training.
     """
 
     def __init__(
@@ -184,6 +189,7 @@ class FodlParser(StructuredPipe):
         beam_width: int = 1,
         normalization: Normalization = "local",
         local_steps: int = 0,
+        explore_after: Optional[int] = 500,
         n_best: int = 0,
         store_probs: bool = False,
         min_lifted: int = 10,
@@ -196,9 +202,12 @@ class FodlParser(StructuredPipe):
         self._expect("min_lifted", min_lifted, min_lifted >= 1, "at least 1")
         self._expect("local_steps", local_steps, local_steps >= 0, "0 or more")
         self._expect("normalization", normalization, normalization in ("local", "global"), '"local" or "global"')
+        is_good = explore_after is None or explore_after >= 0
+        self._expect("explore_after", explore_after, is_good, "0 or more, or null for never")
         self.min_lifted = min_lifted
         self.normalization = normalization
         self.local_steps = local_steps
+        self.explore_after = explore_after
         self.store_probs = store_probs
         self._set_beam(beam_width, n_best)
         for extension in (PARSES, HEAD_PROBS):
@@ -434,6 +443,8 @@ class FodlParser(StructuredPipe):
         attrs = self.model.attrs
         if is_train:
             attrs["trained"] = "local" if attrs["steps"] < self.local_steps else self.normalization
+        explores = self.explore_after is not None and attrs["steps"] >= self.explore_after
+        attrs["explores"] = Free(is_train and explores)
         self._prepare(attrs["trained"])
 
     def finish_update(self, sgd: Optimizer) -> None:

@@ -438,6 +438,18 @@ def test_training_turns_from_local_to_global(monkeypatch):
     assert seen == ["local"] * 4 + ["global"] * 2
 
 
+@pytest.mark.parametrize("explore_after, expected", [(0, 60), (25, 35), (None, 0)])
+def test_training_goes_its_own_way_after_some_steps(explore_after, expected, monkeypatch):
+    seen = []
+    explore = parser_model.explored_configurations
+    monkeypatch.setattr(parser_model, "explored_configurations", lambda *args: seen.append(1) or explore(*args))
+    nlp = trained(SENTENCES, steps=60, explore_after=explore_after)
+    assert len(seen) == expected
+    assert tree(nlp(words_doc(nlp, *SENTENCES))) == tree(gold_doc(nlp.vocab, SENTENCES))
+    nlp.get_pipe("fodl_parser").get_loss(examples_of(nlp, SENTENCES))
+    assert len(seen) == expected
+
+
 def test_learning_globally_is_not_learning_locally():
     local, global_ = (
         trained(SENTENCES, steps=20, beam_width=4, normalization="global", local_steps=n) for n in (20, 10)
@@ -646,6 +658,7 @@ def test_settings_of_the_beam_out_of_range():
         {"n_best": -1, "beam_width": 4},
         {"n_best": 5, "beam_width": 4},
         {"local_steps": -1},
+        {"explore_after": -1},
     ):
         with pytest.raises(ValueError, match=rf"F208.*{next(iter(setting))}"):
             spacy.blank("en").add_pipe("fodl_parser", config=setting)
