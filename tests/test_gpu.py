@@ -86,7 +86,7 @@ def test_every_config_trains(path, corpus, tmp_path):  # noqa: F811
 def parser_of(**config):
     """A parser, trained for some steps, and the examples."""
     nlp = spacy.blank("en")
-    nlp.add_pipe("fodl_parser", config=config)
+    nlp.add_pipe("fodl_parser", config={"explore_after": 2, **config})
     examples = list(islice(treebank("train")(nlp), 20))
     optimizer = nlp.initialize(lambda: examples)
     for _ in range(4):
