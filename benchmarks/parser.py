@@ -143,7 +143,7 @@ SYSTEMS: Dict[str, System] = {
     "spacy_encoder": System(
         "spaCy's `parser` on the encoder of `configs/parser.cfg`, with GloVe vectors", spacy_encoder, 4500, 1500
     ),
-    # Its steps take so long that 6,000 would be hours: about as long as "fodl" is trained.
+    # Its steps take so long that 6,000 would be hours: these are two thirds of the time of "fodl".
     "spacy_beam": System("spaCy's `beam_parser`, 1,500 steps", lambda: spacy_parser("beam_parser"), 1500, 1000),
 }
 UDPIPE = "udpipe_gold"

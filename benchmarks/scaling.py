@@ -112,7 +112,6 @@ def run(options: Options) -> None:
         for threads in THREADS[:1] if options.quick else THREADS:
             found = run_job({**standard, "threads": threads})
             figures[f"threads_{threads}_words_per_second"] = found["words_per_second_by_the_clock"]
-            figures[f"threads_{threads}_mib"] = found["peak_memory_mib"]
         print(write_result(TASK, name, SYSTEMS[name].description, {}, [figures], options), flush=True)
 
 

@@ -5,9 +5,6 @@ import json
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
-from spacy.training import Corpus
-
-from spacy_fodl.cli.calibrate import give_sentences
 
 from .pipeline.test_parser import CROSSING, SENTENCES, gold_doc, trained
 from .util import fodl
@@ -56,12 +53,22 @@ def test_in_place_with_another_beam(folder, tmp_path):
     assert loaded.beam_width == 6
 
 
-def test_gold_sentences_are_given(folder):
-    nlp = spacy.blank("en")
-    examples = list(Corpus(folder / "dev.spacy", gold_preproc=True)(nlp))
-    give_sentences(examples)
-    starts = [[token.is_sent_start for token in example.predicted] for example in examples if len(example)]
-    assert starts == [[True, *[False] * (len(text.split()) - 1)] for text, *_ in (*SENTENCES, CROSSING)]
+def test_gold_sentences_are_given(folder, tmp_path):
+    """Two sentences for the parser, which gold takes for one: with -G it has to find one root."""
+    (first, heads, deps), (second, more_heads, more_deps) = SENTENCES[:2]
+    n = len(heads)
+    heads = [*heads, *(1 if deps == "ROOT" else head + n for head, deps in zip(more_heads, more_deps))]
+    gold = (f"{first} {second}", heads, [*deps, "conj", *more_deps[1:]])
+    nlp = spacy.load(folder / "model")
+    DocBin(docs=[gold_doc(nlp.vocab, [gold])]).to_disk(tmp_path / "joined.spacy")
+    found = []
+    for options in ([], ["-G"]):
+        paths = ["--output", str(tmp_path / "out"), "--json", str(tmp_path / "numbers.json")]
+        done = fodl("calibrate", str(folder / "model"), str(tmp_path / "joined.spacy"), *paths, *options)
+        assert done.returncode == 0, done.stderr + done.stdout
+        found.append(json.loads((tmp_path / "numbers.json").read_text())["accuracy"])
+    assert found[0] == pytest.approx((len(heads) - 1) / len(heads))
+    assert found[0] != found[1]
 
 
 @pytest.mark.parametrize(

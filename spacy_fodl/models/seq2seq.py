@@ -173,7 +173,8 @@ class Training:
 
     @staticmethod
     def groups(targets: Dict[int, List[int]], lengths: List[int]) -> List[List[int]]:
-        """All documents with a target, or, lest a long one pads all others, groups of similar length."""
+        """All documents with a target, or groups of similar length where together they would take too much room: a long
+        source pads all others."""
         steps = max(map(len, targets.values())) + 1
         if len(targets) * steps * (max(lengths[document] for document in targets) + 1) <= TRAIN_COMPARISONS:
             return [list(targets)]

@@ -22,15 +22,16 @@ def explored_configurations(
     n_labels: int,
     score: Score,
 ) -> Configurations:
-    """The configurations on the way that the best actions by some scores take, as far as it is plain what is right
-    there: training with exploration (Goldberg and Nivre 2013, "Training Deterministic Parsers with Non-Deterministic
-    Oracles", section 5). The way keeps to the ends of gold trees, so each has as many actions as a gold derivation.
+    """The configurations on the way that the best actions by some scores take, with what is right there, as far as that
+    is plain: training with exploration (Goldberg and Nivre 2013, "Training Deterministic Parsers with Non-Deterministic
+    Oracles"), always by the model's own actions. The way keeps to the ends of gold trees, so each has as many actions
+    as a gold derivation.
 
     A dynamic oracle of the arc-standard system needs a table of subtrees for each configuration (Goldberg, Sartorio and
-    Satta 2014, "A Tabular Method for Dynamic Oracles in Transition-Based Parsing"). This one says less, from single
-    arcs: a gold arc is made as soon as its dependent has all children that are still to come, and SHIFT is right if the
-    word on top of the stack needs words of the buffer. Where only other arcs are possible it says nothing. On gold
-    derivations it is the static oracle.
+    Satta 2014, "A Tabular Method for Dynamic Oracles in Transition-Based Parsing"). This one looks at single arcs. A
+    gold arc is made as soon as its dependent has all children that are still to come. SHIFT is right if the word on top
+    of the stack needs words of the buffer; after several mistakes that now and then costs an arc further down. Where
+    neither holds it says nothing. On gold derivations it is the static oracle.
 
     sentences, heads, labels, known, features, n_labels: As in gold_configurations.
     score (Score): Scores the actions.
@@ -47,7 +48,7 @@ def explored_configurations(
     last_child.scatter_reduce_(0, head_of[: len(heads)], words, "amax")
     tree_ends = sentences.first + sentences.sizes
     state = State(sentences, features)
-    rows, valid, actions = [], [], []
+    parts = []
     for n in state.active:
         state.keep(n)
         s0, s1 = state.stack[0][:, TOKEN], state.stack[1][:, TOKEN]
@@ -66,12 +67,11 @@ def explored_configurations(
         # What is known is as in gold_configurations.
         counts = (kind != UNSURE) & torch.where(kind == SHIFT, usable[s0] & usable[s1], usable[word])
         counts &= goes_left | usable[state.buffer] | (state.buffer == state.ends)
-        here, possible = state.feature_rows(), state.valid()
-        rows.append(here[counts])
-        valid.append(possible[counts])
-        actions.append(column(kind, label_of[word], n_labels)[counts])
+        here = state.feature_rows()
+        parts.append((here, state.valid(), column(kind, label_of[word], n_labels), counts))
         within = torch.stack([~at_end, closes, is_arc, is_arc], dim=1)
         best, its_labels = best_of_each_kind(score(here, within), within)
         chosen = best.argmax(1)
         state.apply(chosen, its_labels.gather(1, chosen[:, None])[:, 0])
-    return Configurations(torch.cat(rows), torch.cat(valid), torch.cat(actions))
+    rows, valid, actions, counts = (torch.cat(part) for part in zip(*parts))
+    return Configurations(rows[counts], valid[counts], actions[counts])
