@@ -10,8 +10,8 @@ LABELS_ARE_ENOUGH = (
     "[initialize.components.{component}.labels] in the config."
 )
 KEEP_USER_DATA = (
-    "Targets are kept by DocBin(store_user_data=True) alone. 'spacy assemble' trains on none: there, source the component "
-    "from a trained pipeline."
+    "Targets are kept by DocBin(store_user_data=True) alone. 'spacy assemble' trains on none: there, source the "
+    "component from a trained pipeline."
 )
 FIND_SENTENCES = (
     "Sentence starts that none of them has come from a component before it, such as sentencizer, that [training] "
