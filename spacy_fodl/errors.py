@@ -174,7 +174,6 @@ class Errors(metaclass=ErrorsWithCodes):
         "The decoders of '{component}' know {found} words, but its vocabulary has {expected}: they don't belong "
         "together. Load a component with all its files from one save."
     )
-
     F223 = (
         "'{component}' has learned {found} target symbols, and the targets that it is initialized with now would give "
         "{expected}. To learn other targets add a new component to the pipeline."
