@@ -396,9 +396,9 @@ class FodlParser(StructuredPipe):
         decorated = self._decorated()
         return [put_back(doc, cast(Hypotheses, parse.beam), decorated) for doc, parse in zip(docs, parses)]
 
-    def _decorated(self) -> List[int]:
+    def _decorated(self) -> Set[int]:
         """The labels of lifted arcs, as hashes."""
-        return [self.vocab.strings[label] for label in self.arc_labels if nonproj.is_decorated(label)]
+        return {self.vocab.strings[label] for label in self.arc_labels if nonproj.is_decorated(label)}
 
     def _write_beam(self, doc: Doc, beam: Hypotheses) -> None:
         """Set what is told of the beam besides the best tree."""
@@ -545,23 +545,25 @@ class FodlParser(StructuredPipe):
         return Errors.F202.format(component=self.name, value=value, type=type(value).__name__, hint=hint)
 
 
-def write_tree(doc: Doc, heads: np.ndarray, deps: np.ndarray, decorated: List[int]) -> None:
+def write_tree(doc: Doc, heads: np.ndarray, deps: np.ndarray, decorated: Set[int]) -> None:
     """Set the tree of a document, with lifted arcs where they belong.
 
     doc (Doc): The document.
     heads, deps (np.ndarray): As in Parse.
-    decorated (List[int]): The labels of lifted arcs.
+    decorated (Set[int]): The labels of lifted arcs.
     """
     relative = (heads - np.arange(len(heads))).astype("uint64")
     doc.from_array([HEAD, DEP], cast(Any, np.stack([relative, deps], axis=1)))
-    if decorated and np.isin(deps, decorated).any():
+    if not decorated.isdisjoint(deps.tolist()):
         nonproj.deprojectivize(doc)
 
 
-def put_back(doc: Doc, beam: Hypotheses, decorated: List[int]) -> Hypotheses:
+def put_back(doc: Doc, beam: Hypotheses, decorated: Set[int]) -> Hypotheses:
     """The beam of a document with lifted arcs where they belong."""
     heads, deps = beam.heads.copy(), beam.deps.copy()
-    for tree in np.flatnonzero(np.isin(deps, decorated).any(axis=1)).tolist() if decorated else []:
+    for tree, its_deps in enumerate(deps.tolist()):
+        if decorated.isdisjoint(its_deps):
+            continue
         copy = Doc(doc.vocab, words=[token.text for token in doc])
         write_tree(copy, heads[tree], deps[tree], decorated)
         heads[tree], deps[tree] = tree_of(copy)

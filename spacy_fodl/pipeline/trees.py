@@ -122,5 +122,5 @@ def set_tree(doc: Doc, text: str) -> None:
         if space == head:
             names[space] = ROOT_LABEL
     deps = np.array([doc.vocab.strings.add(name) for name in names], dtype="uint64")
-    decorated = [dep for dep, name in zip(deps.tolist(), names) if nonproj.is_decorated(name)]
+    decorated = {dep for dep, name in zip(deps.tolist(), names) if nonproj.is_decorated(name)}
     write_tree(doc, full, deps, decorated)
