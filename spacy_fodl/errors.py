@@ -19,6 +19,15 @@ FIND_SENTENCES = (
 )
 
 
+class Warnings(metaclass=ErrorsWithCodes):
+    W201 = (
+        "{share:.0%} of the first gold heads that '{component}' was given are lost: the words are no tokens of the "
+        "documents that it is trained on, and it learns nothing of them. Multiword tokens are a common cause. Merge "
+        "them ('python -m spacy convert --converter conllu --merge-subtokens'), or train on gold tokens, if there will "
+        "be such later on ([corpora.train] gold_preproc = true)."
+    )
+
+
 class Errors(metaclass=ErrorsWithCodes):
     # The bridge to torch, and files (F0xx)
     F001 = (
@@ -66,7 +75,7 @@ class Errors(metaclass=ErrorsWithCodes):
     F011 = "The torch layer '{name}' gave an output of shape {found} instead of {expected}: its module is wrong."
 
     # Architectures (F1xx)
-    F101 = "{argument} = {value} in {architecture} is not usable: {expected}."
+    F101 = "{argument} = {value!r} in {architecture} is not usable; expected is {expected}."
     F102 = (
         "spacy_fodl.StaticEmbed.v1 needs word vectors, and the vocab has none. Name a pipeline or folder with vectors: "
         "--paths.vectors on the command line, or [initialize] vectors in the config. 'python -m spacy fodl vectors' "
@@ -117,7 +126,7 @@ class Errors(metaclass=ErrorsWithCodes):
         "The model of '{component}' has nO = {found} outputs, but there are {expected} labels. Leave nO out of the "
         "config: it is inferred. A component that is initialized already keeps its labels."
     )
-    F208 = "{argument} = {value} of '{component}' is not usable: {expected}."
+    F208 = "{argument} = {value!r} of '{component}' is not usable; expected is {expected}."
     F209 = (
         "'{component}' listens to another component, and a document has not passed that one: it holds no vectors. Run "
         "the pipeline over the documents first, or pass what nlp.pipe gives."
@@ -127,8 +136,8 @@ class Errors(metaclass=ErrorsWithCodes):
         "needs a root, a token that is its own head, which all others lead to: correct the heads there."
     )
     F211 = (
-        "'ROOT' is the label of roots, and in the training data of '{component}' the word '{word}' has it although it "
-        "has a head. Give it another label, or no other head than itself."
+        "'ROOT' is the label of roots, and in the training data of '{component}' the word '{word}' (in \"{text}\") has "
+        "it although it has a head. Give it another label, or no other head than itself."
     )
     F212 = (
         "The gold doc._.fodl_target for '{component}' must be a text, but {value!r} is of type {type} (in \"{text}\")."
@@ -187,7 +196,7 @@ class Errors(metaclass=ErrorsWithCodes):
     F301 = "{model} has no component of spacy-fodl to show. Its components: {pipes}."
     F302 = "--target names the file with the translations: parallel text needs it, no other format takes it."
     F303 = "{path} is not named .spacy: spaCy reads no other files as a corpus. Name it {path}.spacy, for example."
-    F304 = "{path} holds no document of the format {format}."
+    F304 = "{path} holds no {what}."
     F305 = "--label is for reviews only."
     F306 = "{path} holds no scores. Expected is the file that 'python -m spacy evaluate --output' writes."
     F310 = "{model} is no folder that the pipeline could be written back to. Name one with --output."
@@ -249,7 +258,7 @@ class Errors(metaclass=ErrorsWithCodes):
     F506 = "{cells} can't be compared: expected are names out of {known}, with commas between them, each once."
     F507 = "--model and --text belong together: the text is what the trained encoder reads."
     F508 = "No component of {model} holds a recurrent encoder. Its components: {pipes}."
-    F509 = "{argument} = {value} is not usable: {expected}."
+    F509 = "{argument} = {value!r} is not usable; expected is {expected}."
     F510 = (
         "The model '{model}' is no transition parser. Pass that of a fodl_parser: nlp.get_pipe('fodl_parser').model,"
         " for example."
@@ -266,7 +275,7 @@ class Errors(metaclass=ErrorsWithCodes):
         "nlp.get_pipe('fodl_seq2seq').model, for example."
     )
     F516 = "No document of {path} has the text {text!r}. The beam is compared with the gold tree of the same text."
-    F517 = "After {model} no text follows. Write a pipeline and a text in turn: MODEL TEXT [MODEL TEXT ...]."
+    F517 = "After {model!r} no text follows. Write a pipeline and a text in turn: MODEL TEXT [MODEL TEXT ...]."
 
 
 def check_argument(function: str, argument: str, value: Any, is_good: bool, expected: str) -> None:

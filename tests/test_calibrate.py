@@ -87,3 +87,11 @@ def test_what_can_not_be_calibrated(folder, model, data, options, error):
     assert done.returncode == 1
     assert error in done.stdout + done.stderr
     assert (folder / "model" / "fodl_parser" / "cfg").read_bytes() == before
+
+
+def test_a_diagram_that_can_not_be_drawn_changes_nothing(folder, tmp_path):
+    before = (folder / "model" / "fodl_parser" / "cfg").read_bytes()
+    data = [str(folder / "model"), str(folder / "dev.spacy"), "--plot", str(tmp_path / "plot.tga")]
+    done = fodl("calibrate", *data)
+    assert done.returncode == 1
+    assert (folder / "model" / "fodl_parser" / "cfg").read_bytes() == before

@@ -1,6 +1,7 @@
 """How a transition parser came to its tree: configuration by configuration, with the actions that it could have taken,
 and with the hypotheses of a beam beside each other."""
 
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Sequence, Tuple, cast
@@ -285,6 +286,7 @@ def step_rows(tokens: Sequence[str], derivation: Derivation, most: int = 4) -> L
     most (int): How many words of the stack, its upper ones, and of the buffer are written out.
     RETURNS (List[List[str]]): For each step the stack, the buffer, the action, its probability and the next best one.
     """
+    tokens = [isolated(token) for token in tokens]
     rows = []
     for step in derivation.best:
         stack = ["ROOT" if i == BOTTOM else tokens[i] for i in step.stack]
@@ -300,6 +302,13 @@ def step_rows(tokens: Sequence[str], derivation: Derivation, most: int = 4) -> L
             ]
         )
     return rows
+
+
+def isolated(word: str) -> str:
+    """A word between the marks that keep those of right-to-left scripts in the order of the words of a stack, of which
+    a display would otherwise turn several at once (Unicode Standard Annex 9, section 2.4)."""
+    is_turned = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in word)
+    return f"\u2068{word}\u2069" if is_turned else word
 
 
 def new_arc(stack: List[int], action: Action) -> List[Arc]:

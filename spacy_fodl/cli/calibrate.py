@@ -35,7 +35,8 @@ def calibrate(
     use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
 ) -> None:
     """Fit one temperature, by which the scores of trees are divided before they become probabilities, and store it in
-    the pipeline. Prints how far probabilities of heads and their accuracy are apart, before and after."""
+    the pipeline. Prints how far probabilities of heads and their accuracy are apart, before and after, among the words
+    whose gold heads are known: a word that is no token counts for nothing."""
     try:
         import_code(code)
         setup_gpu(use_gpu, silent=True)
@@ -56,7 +57,7 @@ def calibrate(
             give_sentences(examples)
         evidence = arc_evidence(nlp, parser, examples)
         if not len(evidence.correct):
-            raise ValueError(Errors.F304.format(path=data, format="gold trees (token.head and token.dep)"))
+            raise ValueError(Errors.F304.format(path=data, what="gold trees (token.head and token.dep)"))
         before, temperature = parser.temperature, fit_temperature(evidence)
         found = {
             name: reliability(head_probs(evidence, value), evidence.correct)
@@ -64,9 +65,10 @@ def calibrate(
         }
         if not 0.01 < temperature < 100:
             msg.warn(f"The temperature {temperature:.3f} is extreme: is there enough data, and is some of it wrong?")
+        # What can fail because of a missing library or folder comes first: nothing is changed then.
+        report(found, {"before": before, "after": temperature}, evidence, json, plot)
         parser.temperature = temperature
         nlp.to_disk(folder)
-        report(found, {"before": before, "after": temperature}, evidence, json, plot)
         msg.good(f"Stored the temperature {temperature:.3f} in {folder}")
     except (ImportError, OSError, ValueError) as e:
         msg.fail(str(e), exits=1)

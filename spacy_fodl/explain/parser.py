@@ -61,9 +61,10 @@ def sections(name: str, pipe: FodlParser, before: Doc, doc: Doc, gold: Optional[
     for i, (derivation, arcs) in enumerate(zip(found[:MOST_STRETCHES], annotated)):
         which = f" (sentence {i + 1})" if len(found) > 1 else ""
         caption = (
-            "The stack, its top on the right; the words that are still to come; the arcs so far; and what was done "
-            "next, with its probability and that of other actions. Of all this the scorer looks at a few places: s0 is "
-            "the top of the stack, b0 the next word, s1.lc1 the leftmost dependent of the second word of the stack."
+            "The stack, its top at the end of the line; the words that are still to come; the arcs so far; and what "
+            "was done next, with its probability and that of other actions. Of all this the scorer looks at a few "
+            "places: s0 is the top of the stack, b0 the next word, s1.lc1 the leftmost dependent of the second word "
+            "of the stack."
         )
         yield player(f"{name}: step by step{which}", caption, tokens, derivation)
         if pipe.beam_width > 1 or arcs:

@@ -1,5 +1,6 @@
 """fodl_parser: the arc-standard parser as a component."""
 
+import warnings
 from collections import Counter
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple, Union, cast
 
@@ -14,7 +15,7 @@ from spacy.util import check_lexeme_norms
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer
 
-from ..errors import LABELS_ARE_ENOUGH, Errors
+from ..errors import LABELS_ARE_ENOUGH, Errors, Warnings
 from ..layers import Free
 from ..models.parser import Batch, Beams, Gold, Normalization, Words, starts_of_words, words_of
 from ..transition.actions import ROOT_HEAD, n_actions
@@ -29,6 +30,9 @@ ROOT_LABEL = "ROOT"
 MISSING = -2
 # What a space is labelled, and a word in a parser that saw no label but that of roots.
 NO_LABEL = "dep"
+# The share of gold heads from which on it is worth a warning that they are lost. Tokenizers differ a little from any
+# treebank.
+MUCH_LOST = 0.2
 
 PARSES = "fodl_parses"
 HEAD_PROBS = "fodl_head_probs"
@@ -291,6 +295,9 @@ class FodlParser(StructuredPipe):
             what = "token" if not sample else "token.head" if no_heads else "token.dep_ and token.head"
             hint = LABELS_ARE_ENOUGH.format(component=self.name)
             raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what, hint=hint))
+        share = lost_share(sample, self.name)
+        if share > MUCH_LOST:
+            warnings.warn(Warnings.W201.format(component=self.name, share=share), stacklevel=2)
         wanted = labels if labels is not None else sorted(self._often_enough(found))
         all_labels = self._with_labels(wanted) or [NO_LABEL]
         scorer = self.model.get_ref("network")
@@ -480,20 +487,15 @@ class FodlParser(StructuredPipe):
         labels = self._label_ids(deps)
         known = (heads >= 0) & (deps != 0)
 
-        def text_of(word: int) -> str:
-            which = int(np.searchsorted(offsets, words.tokens[word], side="right")) - 1
-            return examples[which].reference.text[:60]
-
         heads = np.where(known, np.where(roots, ROOT_HEAD, heads), MISSING)
         starts = starts_of_words(np.concatenate([part.starts for part in parts]), words.tokens)
         starts = np.where(words.starts != 0, words.starts == 1, starts)
-        in_cycle = np.flatnonzero(cyclic(heads))
-        if len(in_cycle):
-            raise ValueError(Errors.F210.format(component=self.name, text=text_of(in_cycle[0])))
         unknown = np.flatnonzero((heads >= 0) & (labels < 0))
         if len(unknown):
-            label = self.vocab.strings[int(deps[unknown[0]])]
-            raise ValueError(Errors.F204.format(component=self.name, label=label, text=text_of(unknown[0])))
+            label, token = self.vocab.strings[int(deps[unknown[0]])], words.tokens[unknown[0]]
+            which = int(np.searchsorted(offsets, token, side="right")) - 1
+            text = text_from(examples[which].predicted, int(token - offsets[which]))
+            raise ValueError(Errors.F204.format(component=self.name, label=label, text=text))
         heads, known = completed(heads, starts)
         return Gold(heads, labels.clip(min=0), known, starts)
 
@@ -512,7 +514,9 @@ class FodlParser(StructuredPipe):
         for i, (head, dep) in enumerate(zip(heads.tolist(), deps.tolist())):
             if dep and head != i:
                 if strings[dep] == ROOT_LABEL:
-                    raise ValueError(Errors.F211.format(component=self.name, word=example.reference[i].text))
+                    gold = example.reference
+                    text = text_from(gold, i)
+                    raise ValueError(Errors.F211.format(component=self.name, word=gold[i].text, text=text))
                 yield strings[dep]
 
     def _often_enough(self, found: Counter) -> Set[str]:
@@ -584,8 +588,11 @@ def first_tokens(docs: List[Doc], words: Words, starts: np.ndarray) -> np.ndarra
     """
     flags = np.concatenate([doc.to_array(SENT_START) for doc in docs]) == 1
     set_at = np.append(np.flatnonzero(flags), len(flags))
+    ends = np.cumsum([len(doc) for doc in docs])
     first = words.tokens[starts]
     before = np.where(starts > 0, words.tokens[starts - 1], -1)
+    # There may be documents of white space in between.
+    before = np.maximum(before, np.append(0, ends)[np.searchsorted(ends, first, side="right")] - 1)
     return np.minimum(set_at[np.searchsorted(set_at, before, side="right")], first)
 
 
@@ -626,21 +633,28 @@ def projective(doc: Doc, component: str) -> Tuple[np.ndarray, np.ndarray]:
     annotated = deps != 0
     heads = np.arange(len(doc)) + columns[:, 0].astype("int64")
     # Only a token with an arc over it can be in the way of one.
-    arcs = np.flatnonzero(annotated & (heads != np.arange(len(heads))))
+    is_arc = annotated & (heads != np.arange(len(heads)))
+    in_cycle = np.flatnonzero(cyclic(np.where(is_arc, heads, ROOT_HEAD)))
+    if len(in_cycle):
+        raise ValueError(Errors.F210.format(component=component, text=text_from(doc, int(in_cycle[0]))))
+    arcs = np.flatnonzero(is_arc)
     changes = np.zeros(len(heads) + 1, dtype="int64")
     np.add.at(changes, np.minimum(arcs, heads[arcs]) + 1, 1)
     np.add.at(changes, np.maximum(arcs, heads[arcs]), -1)
     is_covered = changes[:-1].cumsum() > 0
     as_list = out_of_the_way(heads.tolist(), np.flatnonzero(~annotated & is_covered).tolist())
     if nonproj.is_nonproj_tree(as_list):
-        if nonproj.contains_cycle(as_list) is not None:
-            raise ValueError(Errors.F210.format(component=component, text=doc.text[:60]))
         names = [token.dep_ for token in doc]
         lifted, lifted_names = nonproj.projectivize(as_list, names)
         heads = np.where(annotated, np.array(lifted), heads)
         changed = [doc.vocab.strings.add(name) for name in lifted_names]
         deps = np.where(annotated, np.array(changed, dtype="uint64"), deps)
     return heads, deps
+
+
+def text_from(doc: Doc, token: int) -> str:
+    """The text from a token on, as errors quote it."""
+    return doc[token : token + 12].text[:60]
 
 
 def out_of_the_way(heads: List[int], missing: List[int]) -> List[int]:
@@ -690,6 +704,15 @@ def aligned_parse(example: Example, component: str) -> AlignedParse:
     its_starts = np.array([start is True for start in example.get_aligned_sent_starts()])
     its_starts[there] &= has_head[source]
     return AlignedParse(its_heads, its_deps, its_starts + 0)
+
+
+def lost_share(examples: List[Example], component: str) -> float:
+    """How many of the gold heads have no place among the tokens of the predicted documents."""
+    told = kept = 0
+    for example in examples:
+        told += np.count_nonzero(example.reference.to_array(DEP))
+        kept += np.count_nonzero(aligned_parse(example, component).heads != MISSING)
+    return 1 - kept / max(told, 1)
 
 
 def single(alignment: Any, n: int) -> np.ndarray:

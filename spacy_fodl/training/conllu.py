@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict, Iterator, List, Tuple, Union, cast
 
 from spacy.language import Language
 from spacy.parts_of_speech import IDS as UPOS
+from spacy.pipeline._parser_internals.nonproj import contains_cycle
 from spacy.tokens import Doc
 from spacy.training import Example
 
@@ -18,7 +19,8 @@ def make_conllu_corpus_v1(
     path: Union[str, Path], n_sents: int = 1, sent_starts: bool = True, limit: int = 0
 ) -> Callable[[Language], Iterator[Example]]:
     """Read a treebank with its gold tokens, as a stream. Multiword tokens are read as the words that they consist of,
-    empty nodes are left out, and the relation of a root is spaCy's "ROOT".
+    which the text of the documents consists of too, whatever the form of the whole and "# text" are; empty nodes are
+    left out, and the relation of a root is spaCy's "ROOT".
 
     path (Union[str, Path]): The .conllu file, plain or .gz.
     n_sents (int): Sentences per document. A document never goes beyond a "# newdoc" line; 0 keeps the documents of the
@@ -67,16 +69,23 @@ def sentence(path: Union[str, Path], rows: List[Line]) -> Columns:
         space = "SpaceAfter=No" not in misc.split("|")
         if "." in id_:
             continue
-        if "-" in id_:
-            pending = (int(id_.split("-")[1]), space)
-            continue
         position = len(columns["words"])
+        if "-" in id_:
+            first, _, last_id = id_.partition("-")
+            if first != str(position + 1) or not last_id.isdecimal() or int(last_id) <= position:
+                raise wrong_line(path, number, f"'{id_}' is no range of words that begins with word {position + 1}")
+            pending = (int(last_id), space)
+            continue
         if id_ != str(position + 1):
             raise wrong_line(path, number, f"word {position + 1} of the sentence has the id '{id_}'")
-        if head != "_" and not (head.isdigit() and int(head) <= len(rows)):
+        if not form:
+            raise wrong_line(path, number, f"word {id_} has no form")
+        if head != "_" and not (head.isdecimal() and int(head) <= len(rows)):
             raise wrong_line(path, number, f"'{head}' is no head in a sentence of {len(rows)} lines")
         if upos != "_" and upos not in UPOS:
             raise wrong_line(path, number, f"'{upos}' is no universal part of speech")
+        if head == id_:
+            raise wrong_line(path, number, f"word {id_} is its own head; the head of a root is 0")
         last, space_after_all = pending
         if position + 1 <= last:
             space = space_after_all if position + 1 == last else False
@@ -93,6 +102,11 @@ def sentence(path: Union[str, Path], rows: List[Line]) -> Columns:
     for (number, _), head in zip(words_only(rows), columns["heads"]):
         if head >= n:
             raise wrong_line(path, number, f"its head {head + 1} is outside the sentence of {n} words")
+    in_cycle = contains_cycle(columns["heads"])
+    if in_cycle:
+        number, _ = words_only(rows)[min(in_cycle)]
+        ids = ", ".join(str(i + 1) for i in sorted(in_cycle))
+        raise wrong_line(path, number, f"from words {ids} no head leads to a root")
     return columns
 
 

@@ -4,7 +4,7 @@ import spacy
 from spacy.tokens import Doc
 
 from spacy_fodl.analysis import Arc, derivations
-from spacy_fodl.analysis.derivation import BOTTOM, new_arc
+from spacy_fodl.analysis.derivation import BOTTOM, new_arc, step_rows
 
 from ..pipeline.test_parser import SENTENCES, trained
 from ..util import trained_tagger
@@ -148,3 +148,11 @@ def test_the_way_to_a_tree(nlp):
         for beam in reversed(derivation.beams[1:]):
             expected.append({beam[place].came_from for place in expected[-1]})
         assert derivation.on_the_way_to(list(arcs)) == [sorted(places) for places in expected[::-1]]
+
+
+def test_words_of_a_stack_keep_their_order_in_any_script(nlp):
+    """Two words of a right-to-left script beside each other are one run that a display turns as a whole."""
+    words = "שם eats אכל לחם".split()
+    (derivation,) = found(nlp, Doc(nlp.vocab, words=words))
+    first = step_rows(words, derivation)[0]
+    assert first[1] == "\u2068שם\u2069 eats \u2068אכל\u2069 \u2068לחם\u2069"

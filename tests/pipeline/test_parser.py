@@ -1,4 +1,5 @@
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -367,9 +368,29 @@ def test_cycles_are_refused():
     examples = examples_of(nlp, SENTENCES)
     optimizer = nlp.initialize(lambda: examples)
     for heads in ([1, 0, 2], [1, 2, 0], [2, 0, 1]):
-        gold = Doc(nlp.vocab, words="I like eggs".split(), heads=heads, deps=["nsubj", "ROOT", "obj"])
-        with pytest.raises(ValueError, match=r"F210.*I like eggs"):
-            nlp.update([*examples, Example(nlp.make_doc("I like eggs"), gold)], sgd=optimizer)
+        words, heads = "You sleep . I like eggs".split(), [1, 1, 1, *(head + 3 for head in heads)]
+        gold = Doc(nlp.vocab, words=words, heads=heads, deps=["nsubj", "ROOT", "punct", "nsubj", "xcomp", "obj"])
+        example = Example(words_doc(nlp, gold.text), gold)
+        with pytest.raises(ValueError, match=r'F210.*"I like eggs"'):
+            nlp.update([*examples, example], sgd=optimizer)
+        other = spacy.blank("en")
+        other.add_pipe("fodl_parser")
+        with pytest.raises(ValueError, match=r'F210.*"I like eggs"'):
+            other.initialize(lambda example=example: [example])
+
+
+def test_lost_heads_are_told():
+    """What multiword tokens do to a treebank: in the text the words have no bounds."""
+    nlp = spacy.blank("en")
+    parser = nlp.add_pipe("fodl_parser")
+    gold = Doc(
+        nlp.vocab, words="du bois vient".split(), spaces=[False, True, False], heads=[1, 2, 2], deps="a b ROOT".split()
+    )
+    with pytest.warns(UserWarning, match=r"W201.*67%"):
+        parser.initialize(lambda: [Example(nlp.make_doc(gold.text), gold)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        parser.initialize(lambda: [Example(Doc(nlp.vocab, words=[token.text for token in gold]), gold)])
 
 
 # -- Beam ---
@@ -515,6 +536,24 @@ def test_global_training_leaves_out_trees_that_are_known_in_part():
     nothing = Example(Doc(nlp.vocab, words=["Eat"]), Doc(nlp.vocab, words=["Eat"]))
     nlp.update([nothing], sgd=nlp.create_optimizer())
     assert parser.get_loss([nothing])[0] == 0
+
+
+@pytest.mark.parametrize("width", [1, 4])
+@pytest.mark.parametrize("space", [" ", "\n", "  ", "\t \n"])
+def test_white_space_between_documents_moves_no_beam(width, space):
+    nlp = trained(SENTENCES, steps=3, beam_width=width, n_best=1, store_probs=width > 1)
+    text = SENTENCES[0][0]
+    alone = [doc._.fodl_parses for doc in map(nlp, (space, text))]
+    for texts in ([space, text], [space, space, text, space, text], [text, space, text]):
+        docs = list(nlp.pipe(texts))
+        for doc in docs:
+            expected = alone[doc.text == text]
+            assert [(one["start"], one["end"]) for one in doc._.fodl_parses] == [
+                (one["start"], one["end"]) for one in expected
+            ]
+            assert [one["trees"][0]["heads"] for one in doc._.fodl_parses] == [
+                one["trees"][0]["heads"] for one in expected
+            ]
 
 
 def test_n_best_trees_with_probabilities():
@@ -698,7 +737,7 @@ def test_unknown_labels_are_refused(nlp):
 def test_a_root_label_on_a_word_with_a_head_is_refused():
     nlp = spacy.blank("en")
     nlp.add_pipe("fodl_parser")
-    with pytest.raises(ValueError, match=r"F211.*ham"):
+    with pytest.raises(ValueError, match=r'F211.*ham.*"ham"'):
         nlp.initialize(lambda: examples_of(nlp, [("Eat ham", [0, 0], ["ROOT", "ROOT"])]))
 
 

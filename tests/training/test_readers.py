@@ -100,6 +100,11 @@ def test_conllu_limit(nlp, write):
         ("1\tI\t_\t_\t_\t_\t7\tdep\t_\t_\n", 1, "'7' is no head"),
         ("# c\n1\tI\t_\t_\t_\t_\t0\troot\t_\t_\n3\tI\t_\t_\t_\t_\t1\tdep\t_\t_\n", 3, "word 2 of the sentence"),
         ("1\tI\t_\t_\t_\t_\t2\tdep\t_\t_\n1.1\tI\t_\t_\t_\t_\t_\t_\t_\t_\n", 1, "head 2 is outside"),
+        ("1\t\t_\t_\t_\t_\t0\troot\t_\t_\n", 1, "word 1 has no form"),
+        ("1\tI\t_\t_\t_\t_\t0\troot\t_\t_\n2\tI\t_\t_\t_\t_\t2\tdep\t_\t_\n", 2, "word 2 is its own head"),
+        ("1\tI\t_\t_\t_\t_\t2\tdep\t_\t_\n2\tI\t_\t_\t_\t_\t1\tdep\t_\t_\n", 1, "words 1, 2 no head leads"),
+        ("2-1\tI\t_\t_\t_\t_\t_\t_\t_\t_\n1\tI\t_\t_\t_\t_\t0\troot\t_\t_\n", 1, "'2-1' is no range"),
+        ("1-x\tI\t_\t_\t_\t_\t_\t_\t_\t_\n1\tI\t_\t_\t_\t_\t0\troot\t_\t_\n", 1, "'1-x' is no range"),
     ],
 )
 def test_conllu_names_the_wrong_line(nlp, write, bad, line, message):
