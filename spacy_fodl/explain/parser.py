@@ -173,9 +173,19 @@ def tree_drawing(
         words = [{"text": token.text, "tag": token.pos_} for token in span[start:end]]
         settings = {"lang": span.doc.lang_, "direction": span.vocab.writing_system.get("direction", "ltr")}
         drawn.append({"words": words, "arcs": arcs, "settings": settings})
-    svgs = [displacy.render([one], style="dep", manual=True, jupyter=False, options=OPTIONS) for one in drawn]
+    svgs = [upright(displacy.render([one], style="dep", manual=True, jupyter=False, options=OPTIONS)) for one in drawn]
     told = "; ".join(arc_text(span.doc, *one) for one in zip(span, heads, deps))
     return Drawing(title, caption, below_each_other(svgs), told)
+
+
+def upright(svg: str) -> str:
+    """A drawing of displaCy's with its labels upright. From right to left it draws arcs from right to left too, and has
+    labels on the other side of them (side="right"), which browsers don't know: they stand on their heads."""
+    if 'side="right"' not in svg:
+        return svg
+    x_y = r"([\d.]+,[\d.]+)"
+    turned = re.sub(rf'd="M{x_y} C{x_y} {x_y} {x_y}"', r'd="M\4 C\3 \2 \1"', svg)
+    return turned.replace('side="right"', 'side="left"')
 
 
 def uncovered(heads: Sequence[int]) -> List[int]:

@@ -136,6 +136,19 @@ def test_a_beam_shows_other_trees_and_itself(unsure):
     assert parser.n_best == 0
 
 
+@pytest.mark.parametrize("lang", ["en", "he"])
+def test_labels_of_arcs_are_upright_in_any_script(lang):
+    """A label stands on its head where its arc runs from right to left."""
+    doc = Doc(spacy.blank(lang).vocab, words=["a", "b", "c"])
+    svg = tree_drawing("", "", doc[:], [1, 1, 1], ["nsubj", "ROOT", "obj"]).svg
+    x = [float(x) for x in re.findall(r'class="displacy-word".*? x="(\d+)"', svg)]
+    assert x == sorted(x, reverse=lang == "he")
+    arcs = re.findall(r'class="displacy-arc".*? d="M([\d.]+),.* ([\d.]+),[\d.]+"', svg)
+    assert len(arcs) == 2
+    assert all(float(start) < float(end) for start, end in arcs)
+    assert 'side="right"' not in svg
+
+
 def test_no_beam_shows_one_tree(nlp):
     parser = nlp.get_pipe("fodl_parser")
     parser.beam_width = 1
