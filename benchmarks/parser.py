@@ -158,6 +158,7 @@ PAIRS = [
     [["local_gold", 1], ["spacy_vectors_gold", 1]],
     [["local_gold", 1], ["spacy_encoder_gold", 1]],
     [["fast_gold", 1], ["spacy_gold", 1]],
+    [["fast_gold", BEAM], ["spacy_gold", 1]],
 ]
 COMPARISONS = {
     "speed": ("`configs/parser_fast.cfg` against spaCy's `parser`", "compare_speed"),
@@ -484,15 +485,15 @@ def training_speed(nlp: Language, examples: List[Example]) -> float:
     return sum(map(len, fresh(examples))) / (time.process_time() - start)
 
 
-def decoding_speed(nlp: Language, examples: List[Example], batch_size: int = BATCH_SIZE) -> float:
+def decoding_speed(nlp: Language, examples: List[Example]) -> float:
     """Through `pipe`: spaCy's sorts documents by length there, without which its beam is slower."""
     tok2vec, parser = (cast(TrainablePipe, pipe) for _, pipe in nlp.pipeline)
     docs, seconds = fresh(examples), 0.0
-    for i in range(0, len(docs), batch_size):
-        part = docs[i : i + batch_size]
+    for i in range(0, len(docs), BATCH_SIZE):
+        part = docs[i : i + BATCH_SIZE]
         tok2vec.set_annotations(part, tok2vec.predict(part))
         start = time.process_time()
-        for _ in parser.pipe(part, batch_size=batch_size):
+        for _ in parser.pipe(part, batch_size=BATCH_SIZE):
             pass
         seconds += time.process_time() - start
     return sum(map(len, docs)) / seconds

@@ -21,10 +21,10 @@ FIND_SENTENCES = (
 
 class Warnings(metaclass=ErrorsWithCodes):
     W201 = (
-        "{share:.0%} of the first gold heads that '{component}' was given are lost: the words are no tokens of the "
-        "documents that it is trained on, and it learns nothing of them. Multiword tokens are a common cause. Merge "
-        "them ('python -m spacy convert --converter conllu --merge-subtokens'), or train on gold tokens, if there will "
-        "be such later on ([corpora.train] gold_preproc = true)."
+        "{share:.0%} of the gold heads in the first {n} documents that '{component}' was given are lost: the words are "
+        "no tokens of the documents that it is trained on, and it learns nothing of them. Is [nlp] lang the language? "
+        "If it has many multiword tokens, merge them ('python -m spacy convert --converter conllu --merge-subtokens'). "
+        "Or train on gold tokens, if there will be such later on ([corpora.train] gold_preproc = true)."
     )
 
 
@@ -75,7 +75,7 @@ class Errors(metaclass=ErrorsWithCodes):
     F011 = "The torch layer '{name}' gave an output of shape {found} instead of {expected}: its module is wrong."
 
     # Architectures (F1xx)
-    F101 = "{argument} = {value!r} in {architecture} is not usable; expected is {expected}."
+    F101 = "{argument} = {value!r} in {architecture} is not usable. It must be {expected}."
     F102 = (
         "spacy_fodl.StaticEmbed.v1 needs word vectors, and the vocab has none. Name a pipeline or folder with vectors: "
         "--paths.vectors on the command line, or [initialize] vectors in the config. 'python -m spacy fodl vectors' "
@@ -126,7 +126,7 @@ class Errors(metaclass=ErrorsWithCodes):
         "The model of '{component}' has nO = {found} outputs, but there are {expected} labels. Leave nO out of the "
         "config: it is inferred. A component that is initialized already keeps its labels."
     )
-    F208 = "{argument} = {value!r} of '{component}' is not usable; expected is {expected}."
+    F208 = "{argument} = {value!r} of '{component}' is not usable. It must be {expected}."
     F209 = (
         "'{component}' listens to another component, and a document has not passed that one: it holds no vectors. Run "
         "the pipeline over the documents first, or pass what nlp.pipe gives."
@@ -258,7 +258,7 @@ class Errors(metaclass=ErrorsWithCodes):
     F506 = "{cells} can't be compared: expected are names out of {known}, with commas between them, each once."
     F507 = "--model and --text belong together: the text is what the trained encoder reads."
     F508 = "No component of {model} holds a recurrent encoder. Its components: {pipes}."
-    F509 = "{argument} = {value!r} is not usable; expected is {expected}."
+    F509 = "{argument} = {value!r} is not usable. It must be {expected}."
     F510 = (
         "The model '{model}' is no transition parser. Pass that of a fodl_parser: nlp.get_pipe('fodl_parser').model,"
         " for example."

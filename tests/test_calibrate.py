@@ -94,4 +94,5 @@ def test_a_diagram_that_can_not_be_drawn_changes_nothing(folder, tmp_path):
     data = [str(folder / "model"), str(folder / "dev.spacy"), "--plot", str(tmp_path / "plot.tga")]
     done = fodl("calibrate", *data)
     assert done.returncode == 1
+    assert "tga" in done.stdout + done.stderr
     assert (folder / "model" / "fodl_parser" / "cfg").read_bytes() == before

@@ -141,15 +141,28 @@ def test_convert_every_format(tmp_path):
             assert doc._.fodl_target == "Go"
 
 
-def test_convert_tells_of_words_that_are_no_tokens(tmp_path):
-    rows = [("1-2", "du", "_", "_"), ("1", "de", "3", "case"), ("2", "le", "3", "det"), ("3", "bois", "0", "root")]
+@pytest.mark.parametrize(
+    "lang, ranges, warns",
+    [
+        ("fr", True, True),
+        # What a tokenizer cuts into more, nobody can merge.
+        ("fr", False, False),
+        ("zh", False, False),
+    ],
+)
+def test_convert_tells_of_words_that_are_parts_of_tokens(tmp_path, lang, ranges, warns):
+    rows = [("1", "de", "3", "case"), ("2", "le", "3", "det"), ("3", "bois", "0", "root")]
+    if ranges:
+        rows = [("1-2", "du", "_", "_"), *rows]
+    rows += [(str(i), "rouge", "3", "amod") for i in range(4, 9)]
     lines = ["\t".join([id_, form, *"____", head, label, "_", "_"]) + "\n" for id_, form, head, label in rows]
     source, output = tmp_path / "a.conllu", tmp_path / "a.spacy"
     source.write_text("".join(lines))
-    done = fodl("convert", "conllu", str(source), str(output), "--lang", "fr")
+    done = fodl("convert", "conllu", str(source), str(output), "--lang", lang)
     assert done.returncode == 0
     assert output.exists()
-    assert re.search(r"67% of the words.*--merge-subtokens", (done.stdout + done.stderr).replace("\n", " "))
+    told = (done.stdout + done.stderr).replace("\n", " ")
+    assert bool(re.search(r"25% of the words.*--merge-subtokens", told)) == warns
 
 
 def test_convert_reviews_with_labels_of_ones_own(tmp_path):

@@ -285,6 +285,7 @@ def step_rows(tokens: Sequence[str], derivation: Derivation, most: int = 4) -> L
     derivation (Derivation): What derivations() returned.
     most (int): How many words of the stack, its upper ones, and of the buffer are written out.
     RETURNS (List[List[str]]): For each step the stack, the buffer, the action, its probability and the next best one.
+        Words of right-to-left scripts stand between marks, as isolated() sets them.
     """
     tokens = [isolated(token) for token in tokens]
     rows = []
@@ -307,7 +308,7 @@ def step_rows(tokens: Sequence[str], derivation: Derivation, most: int = 4) -> L
 def isolated(word: str) -> str:
     """A word between the marks that keep those of right-to-left scripts in the order of the words of a stack, of which
     a display would otherwise turn several at once (Unicode Standard Annex 9, section 2.4)."""
-    is_turned = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in word)
+    is_turned = any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in word)
     return f"\u2068{word}\u2069" if is_turned else word
 
 

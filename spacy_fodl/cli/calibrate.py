@@ -65,9 +65,10 @@ def calibrate(
         }
         if not 0.01 < temperature < 100:
             msg.warn(f"The temperature {temperature:.3f} is extreme: is there enough data, and is some of it wrong?")
-        # What can fail because of a missing library or folder comes first: nothing is changed then.
+        # What a missing library makes fail comes first: the pipeline is unchanged then.
         report(found, {"before": before, "after": temperature}, evidence, json, plot)
         parser.temperature = temperature
+        folder.parent.mkdir(parents=True, exist_ok=True)
         nlp.to_disk(folder)
         msg.good(f"Stored the temperature {temperature:.3f} in {folder}")
     except (ImportError, OSError, ValueError) as e:

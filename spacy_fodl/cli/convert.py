@@ -4,12 +4,13 @@ import hashlib
 import os
 from enum import Enum
 from pathlib import Path
-from typing import Callable, Iterable, List, Optional
+from typing import Callable, Iterable, List, Optional, Tuple
 
+import numpy as np
 import spacy
 import typer
 from spacy.language import Language
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from wasabi import msg
 
@@ -20,8 +21,10 @@ from ..training.parallel import make_parallel_corpus_v1
 from ..training.reviews import make_review_corpus_v1
 from ..training.running_text import make_text_corpus_v1
 
-# The share of words of a treebank that no tokens stand for from which on it is told. It's 2 % in UD English-EWT.
-MANY = 0.1
+# More words of a treebank than this share being parts of tokens is worth a warning. It's 1 % in UD English-EWT.
+MISALIGNED_SHARE = 0.1
+# So many words are looked at.
+MOST_WORDS = 20_000
 
 Reader = Callable[[Language], Iterable[Example]]
 
@@ -44,7 +47,9 @@ def convert(
     ),
     limit: int = typer.Option(0, help="Documents to convert; 0 for all"),
     label: Optional[List[str]] = typer.Option(None, help="For reviews: a label; give all. Default: pos and neg"),
-    lang: str = typer.Option("en", help="Whose tokenizer reads texts (reviews, parallel, text)"),
+    lang: str = typer.Option(
+        "en", help="Whose tokenizer reads texts (reviews, parallel, text); for conllu, whose will read them later on"
+    ),
     sha256: Optional[str] = typer.Option(None, help="Fail unless the file has this SHA-256"),
     target_sha256: Optional[str] = typer.Option(None, help="The same for the file with the translations"),
 ) -> None:
@@ -61,20 +66,19 @@ def convert(
         check_sha256(source, sha256)
         if target is not None:
             check_sha256(target, target_sha256)
-        count = save(
+        count, share = save(
             format, source, make_reader(format, source, target, n_sents, limit, label or ["pos", "neg"]), lang, output
         )
     except ValueError as e:
         msg.fail(str(e), exits=1)
     msg.good(f"Wrote {count} documents to {output}")
-    if format is Format.conllu:
-        share = share_of_no_tokens(output, lang)
-        if share > MANY:
-            msg.warn(
-                f"{share:.0%} of the words are no tokens for the tokenizer of '{lang}'. What is trained on running "
-                "text learns little of them. Multiword tokens are a common cause: 'python -m spacy convert --converter "
-                "conllu --merge-subtokens' takes them as a whole."
-            )
+    if share > MISALIGNED_SHARE:
+        msg.warn(
+            f"{share:.0%} of the words are parts of longer tokens, as the tokenizer of '{lang}' finds them. What is "
+            "trained on running text learns nothing of such words. Is the treebank of another language? Name it with "
+            "--lang. Does it have many multiword tokens? 'python -m spacy convert --converter conllu "
+            "--merge-subtokens' takes them as a whole."
+        )
 
 
 def make_reader(
@@ -92,33 +96,35 @@ def make_reader(
     return make_parallel_corpus_v1(source, target, limit=limit)
 
 
-def save(format: Format, source: Path, reader: Reader, lang: str, output: Path) -> int:
+def save(format: Format, source: Path, reader: Reader, lang: str, output: Path) -> Tuple[int, float]:
     """Write the gold documents of a reader; the file appears when it is complete.
 
-    RETURNS (int): How many there were.
+    RETURNS (Tuple[int, float]): How many there were, and which share of the first words of a treebank are only parts of
+        what the tokenizer of the language finds.
     RAISES (ValueError): If there was none.
     """
-    docs = DocBin(store_user_data=True)
-    for example in reader(spacy.blank(lang)):
-        docs.add(example.reference)
+    docs, nlp = DocBin(store_user_data=True), spacy.blank(lang)
+    n_words = n_parts = 0
+    for example in reader(nlp):
+        gold = example.reference
+        docs.add(gold)
+        if format is Format.conllu and n_words < MOST_WORDS:
+            n_words += len(gold)
+            n_parts += parts_of_tokens(gold, nlp.make_doc(gold.text))
     if not len(docs):
         raise ValueError(Errors.F304.format(path=source, what=f"document of the format {format.value}"))
     output.parent.mkdir(parents=True, exist_ok=True)
     part = output.with_name(f".{output.name}.part")
     docs.to_disk(part)
     os.replace(part, output)
-    return len(docs)
+    return len(docs), n_parts / max(n_words, 1)
 
 
-def share_of_no_tokens(corpus: Path, lang: str) -> float:
-    """How many of the words of a corpus a tokenizer doesn't find in its texts."""
-    nlp = spacy.blank(lang)
-    n_words = n_found = 0
-    for gold in DocBin().from_disk(corpus).get_docs(nlp.vocab):
-        words, tokens = ({(token.idx, len(token)) for token in doc} for doc in (gold, nlp.make_doc(gold.text)))
-        n_words += len(words)
-        n_found += len(words & tokens)
-    return 1 - n_found / n_words
+def parts_of_tokens(gold: Doc, found: Doc) -> int:
+    """How many words of a gold document lie within a longer token that a tokenizer found in its text."""
+    words, tokens = (np.array([(token.idx, token.idx + len(token)) for token in doc]) for doc in (gold, found))
+    around = tokens[np.searchsorted(tokens[:, 0], words[:, 0], side="right") - 1]
+    return int(((around[:, 1] >= words[:, 1]) & (around != words).any(axis=1)).sum())
 
 
 def check_sha256(path: Path, expected: Optional[str]) -> None:

@@ -74,6 +74,8 @@ def sentence(path: Union[str, Path], rows: List[Line]) -> Columns:
             first, _, last_id = id_.partition("-")
             if first != str(position + 1) or not last_id.isdecimal() or int(last_id) <= position:
                 raise wrong_line(path, number, f"'{id_}' is no range of words that begins with word {position + 1}")
+            if position < pending[0]:
+                raise wrong_line(path, number, f"'{id_}' begins within another range, that up to word {pending[0]}")
             pending = (int(last_id), space)
             continue
         if id_ != str(position + 1):
@@ -84,7 +86,7 @@ def sentence(path: Union[str, Path], rows: List[Line]) -> Columns:
             raise wrong_line(path, number, f"'{head}' is no head in a sentence of {len(rows)} lines")
         if upos != "_" and upos not in UPOS:
             raise wrong_line(path, number, f"'{upos}' is no universal part of speech")
-        if head == id_:
+        if head.isdecimal() and int(head) == position + 1:
             raise wrong_line(path, number, f"word {id_} is its own head; the head of a root is 0")
         last, space_after_all = pending
         if position + 1 <= last:
@@ -99,6 +101,9 @@ def sentence(path: Union[str, Path], rows: List[Line]) -> Columns:
         columns["heads"].append(position if is_root else int(head) - 1)
         columns["deps"].append("" if "_" in (head, deprel) else "ROOT" if head == "0" else deprel)
     n = len(columns["words"])
+    if n < max(pending[0], 1):
+        what = f"has {n} words, and a range up to word {pending[0]}" if n else "has no words"
+        raise wrong_line(path, rows[0][0], f"the sentence {what}")
     for (number, _), head in zip(words_only(rows), columns["heads"]):
         if head >= n:
             raise wrong_line(path, number, f"its head {head + 1} is outside the sentence of {n} words")
@@ -111,7 +116,7 @@ def sentence(path: Union[str, Path], rows: List[Line]) -> Columns:
 
 
 def words_only(rows: List[Line]) -> List[Line]:
-    return [(number, line) for number, line in rows if line.split("\t", 1)[0].isdigit()]
+    return [(number, line) for number, line in rows if line.split("\t", 1)[0].isdecimal()]
 
 
 def joined(sentences: List[Columns]) -> Columns:

@@ -370,7 +370,7 @@ def test_cycles_are_refused():
     for heads in ([1, 0, 2], [1, 2, 0], [2, 0, 1]):
         words, heads = "You sleep . I like eggs".split(), [1, 1, 1, *(head + 3 for head in heads)]
         gold = Doc(nlp.vocab, words=words, heads=heads, deps=["nsubj", "ROOT", "punct", "nsubj", "xcomp", "obj"])
-        example = Example(words_doc(nlp, gold.text), gold)
+        example = Example(Doc(nlp.vocab, words=[token.text for token in gold]), gold)
         with pytest.raises(ValueError, match=r'F210.*"I like eggs"'):
             nlp.update([*examples, example], sgd=optimizer)
         other = spacy.blank("en")
@@ -379,18 +379,56 @@ def test_cycles_are_refused():
             other.initialize(lambda example=example: [example])
 
 
-def test_lost_heads_are_told():
-    """What multiword tokens do to a treebank: in the text the words have no bounds."""
+def with_multiword_token(nlp, words_between=()):
+    """In the text the words have no bounds."""
+    words = ["de", "le", *words_between, "bois"]
+    root = len(words) - 1
+    spaces = [False, *[True] * (len(words) - 2), False]
+    deps = [*["case"] * root, "ROOT"]
+    return Doc(nlp.vocab, words=words, spaces=spaces, heads=[root] * len(words), deps=deps)
+
+
+@pytest.mark.parametrize(
+    "words_between, n, warns",
+    [
+        ((), 20, True),
+        (("x",) * 4, 20, True),
+        (("x",) * 12, 20, False),
+        ((), 2, False),
+        (("a/b-c/d-e/f-g",) * 2, 20, True),
+    ],
+)
+def test_misaligned_heads_are_told(words_between, n, warns):
+    """If they are many: two of three, and two of seven, but not two of fifteen; whatever is cut into several."""
     nlp = spacy.blank("en")
     parser = nlp.add_pipe("fodl_parser")
-    gold = Doc(
-        nlp.vocab, words="du bois vient".split(), spaces=[False, True, False], heads=[1, 2, 2], deps="a b ROOT".split()
-    )
-    with pytest.warns(UserWarning, match=r"W201.*67%"):
-        parser.initialize(lambda: [Example(nlp.make_doc(gold.text), gold)])
+    gold = with_multiword_token(nlp, words_between)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        parser.initialize(lambda: [Example(nlp.make_doc(gold.text), gold)] * n)
+    assert [str(one.message)[:6] for one in caught if "W201" in str(one.message)] == ["[W201]"] * warns
+
+
+def test_no_heads_are_not_lost_ones():
+    nlp = spacy.blank("en")
+    parser = nlp.add_pipe("fodl_parser")
+    gold = with_multiword_token(nlp)
+    tokens = [token.text for token in gold]
+    without = [Example(doc, doc) for doc in [nlp.make_doc("de le bois")] * 20]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        parser.initialize(lambda: [Example(Doc(nlp.vocab, words=[token.text for token in gold]), gold)])
+        parser.initialize(lambda: [Example(Doc(nlp.vocab, words=tokens), gold)] * 20)
+        parser.initialize(lambda: [*without, *[Example(Doc(nlp.vocab, words=tokens), gold)] * 20])
+        parser.initialize(lambda: without, labels=list(parser.label_data))
+
+
+def test_words_with_a_head_and_no_label_make_no_cycle():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_parser")
+    gold = Doc(nlp.vocab, words=["a", "b", "c", "d"], heads=[2, 3, 0, 1], deps=["x", "x", "", ""])
+    examples = [*examples_of(nlp, SENTENCES), Example(Doc(nlp.vocab, words=[token.text for token in gold]), gold)]
+    optimizer = nlp.initialize(lambda: examples)
+    nlp.update(examples, sgd=optimizer)
 
 
 # -- Beam ---

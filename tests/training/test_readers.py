@@ -91,6 +91,9 @@ def test_conllu_limit(nlp, write):
     assert len(list(reader("ConlluCorpus", path=write("a.conllu", TREE), limit=2)(nlp))) == 2
 
 
+ROWS = "1\tI\t_\t_\t_\t_\t0\troot\t_\t_\n2\tI\t_\t_\t_\t_\t1\tdep\t_\t_\n"
+
+
 @pytest.mark.parametrize(
     "bad,line,message",
     [
@@ -104,6 +107,16 @@ def test_conllu_limit(nlp, write):
         ("1\tI\t_\t_\t_\t_\t0\troot\t_\t_\n2\tI\t_\t_\t_\t_\t2\tdep\t_\t_\n", 2, "word 2 is its own head"),
         ("1\tI\t_\t_\t_\t_\t2\tdep\t_\t_\n2\tI\t_\t_\t_\t_\t1\tdep\t_\t_\n", 1, "words 1, 2 no head leads"),
         ("2-1\tI\t_\t_\t_\t_\t_\t_\t_\t_\n1\tI\t_\t_\t_\t_\t0\troot\t_\t_\n", 1, "'2-1' is no range"),
+        (ROWS + "3-2\tI\t_\t_\t_\t_\t_\t_\t_\t_\n3\tI\t_\t_\t_\t_\t1\tdep\t_\t_\n", 3, "'3-2' is no range"),
+        (
+            "1-3\tI\t_\t_\t_\t_\t_\t_\t_\t_\n" + ROWS.replace("\n2", "\n2-3\tI\t_\t_\t_\t_\t_\t_\t_\t_\n2"),
+            3,
+            "within another",
+        ),
+        ("1-9\tI\t_\t_\t_\t_\t_\t_\t_\t_\n" + ROWS, 1, "has 2 words, and a range up to word 9"),
+        ("# c\n1.1\tI\t_\t_\t_\t_\t_\t_\t_\t_\n", 2, "has no words"),
+        (ROWS + "3\tI\t_\t_\t_\t_\t03\tdep\t_\t_\n", 3, "word 3 is its own head"),
+        (ROWS + "3\tI\t_\t_\t_\t_\t4\tdep\t_\t_\n4\tI\t_\t_\t_\t_\t3\tdep\t_\t_\n", 3, "words 3, 4 no head"),
         ("1-x\tI\t_\t_\t_\t_\t_\t_\t_\t_\n1\tI\t_\t_\t_\t_\t0\troot\t_\t_\n", 1, "'1-x' is no range"),
     ],
 )
