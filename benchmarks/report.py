@@ -65,10 +65,11 @@ SUMMARY = [
             "udpipe_gold": "UDPipe 1",
         },
     ),
+    ("parser", "beam_test_las_acc", "the same with a beam of 8", "local_gold", {}),
     (
         "parser",
         "test_las_acc",
-        "the same, global, beam of 8",
+        "the same trained globally, beam of 8",
         "fodl_gold",
         {"spacy_beam_gold": "spaCy's `beam_parser`, no vectors, 1,500 steps"},
     ),
