@@ -4,7 +4,7 @@ and with the hypotheses of a beam beside each other."""
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Sequence, Tuple, cast
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, cast
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from ..errors import Errors
 from ..layers import torch_modules
 from ..models.parser import known_sentences, scores_to_add, words_of
 from ..modules.transition import TransitionScorer
-from ..transition.actions import LEFT, RIGHT, ROOT, ROOT_HEAD, SHIFT, column
+from ..transition.actions import LEFT, RIGHT, ROOT, ROOT_HEAD, SHIFT, column, n_labels
 from ..transition.features import BELOW, FEATURE_SETS, TOKEN, FeatureSet
 from ..transition.search import NEVER, Step, log_probabilities, search
 from ..transition.state import Sentences
@@ -152,7 +152,7 @@ def derivations(
     labels: Sequence[str],
     *,
     beam_width: int = 1,
-    normalization: str = "local",
+    normalization: Optional[str] = None,
     n_alternatives: int = 3,
 ) -> List[Derivation]:
     """Parse a document and tell how.
@@ -161,13 +161,23 @@ def derivations(
     doc (Doc): The document. Behind a listener it must have passed the component that is listened to.
     labels (Sequence[str]): The labels of arcs, in the order of the model: nlp.get_pipe("fodl_parser").arc_labels.
     beam_width (int): Hypotheses that are kept.
-    normalization (str): "local" or "global", as the component has it.
+    normalization (Optional[str]): "local" or "global"; None for what the model was trained for, as the component does.
     n_alternatives (int): How many other actions are told.
     RETURNS (List[Derivation]): One a sentence, as far as their starts are known, in the order of the text.
-    RAISES (ValueError): If the model is no transition parser or has no weights, or the document has no words or has not
-        passed the component that is listened to.
+    RAISES (ValueError): If the model is no transition parser or has no weights, the document has no words or has not
+        passed the component that is listened to, or an argument is out of its range.
     """
     scorer, features = find_scorer(model)
+    normalization = model.attrs["trained"] if normalization is None else normalization
+    n_known = n_labels(scorer.output.out_features)
+    for name, value, is_good, expected in (
+        ("beam_width", beam_width, beam_width >= 1, "at least 1"),
+        ("normalization", normalization, normalization in ("local", "global"), '"local" or "global"'),
+        ("n_alternatives", n_alternatives, n_alternatives >= 0, "0 or more"),
+        ("labels", list(labels), len(labels) == n_known, f"the {n_known} labels of the model"),
+    ):
+        if not is_good:
+            raise ValueError(Errors.F509.format(argument=name, value=value, expected=expected))
     words = words_of([doc])
     if not len(words.tokens):
         raise ValueError(Errors.F504)

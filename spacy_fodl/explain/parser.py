@@ -78,9 +78,7 @@ def sections(name: str, pipe: FodlParser, before: Doc, doc: Doc, gold: Optional[
 
 def parser_derivations(pipe: FodlParser, doc: Doc) -> List[Derivation]:
     """How a parser, as it is set, comes to the trees of a document that it has not annotated."""
-    return derivations(
-        pipe.model, doc, pipe.arc_labels, beam_width=pipe.beam_width, normalization=pipe.model.attrs["trained"]
-    )
+    return derivations(pipe.model, doc, pipe.arc_labels, beam_width=pipe.beam_width)
 
 
 def annotated_arcs(pipe: FodlParser, doc: Doc, gold: Doc, found: Sequence[Derivation]) -> List[Optional[List[Arc]]]:

@@ -140,6 +140,7 @@ def build_transition_parser_v1(
             "normalization": Free("local"),
             "explores": Free(False),
             "n_trees": Free(1),
+            "weigh_cuts": Free(False),
             # Saved with the weights: the steps of training so far, and how the last one normalized.
             "steps": 0,
             "trained": "local",
@@ -152,7 +153,8 @@ def make_run(model: Model, X: Union[List[Doc], Batch]) -> Tuple[List[Doc], Union
     settings = {name: model.attrs[name].value for name in ("beam_width", "normalization")}
     if isinstance(X, Batch):
         return X.docs, Training(X.words, X.gold, features, **settings, explores=model.attrs["explores"].value)
-    return X, Prediction(words_of(X), features, **settings, n_trees=model.attrs["n_trees"].value)
+    told = {name: model.attrs[name].value for name in ("n_trees", "weigh_cuts")}
+    return X, Prediction(words_of(X), features, **settings, **told)
 
 
 class Beams(NamedTuple):
@@ -186,6 +188,7 @@ class Prediction:
     beam_width (int): Hypotheses a sentence.
     normalization (str): Whether the scores of the beam are log-probabilities of actions ("local") or plain ("global").
     n_trees (int): How many trees are wanted.
+    weigh_cuts (bool): Whether what the beam gives up is looked at.
     """
 
     words: Words
@@ -193,6 +196,7 @@ class Prediction:
     beam_width: int
     normalization: Normalization
     n_trees: int
+    weigh_cuts: bool
 
     def __call__(self, scorer: TransitionScorer, tokens: Tensor, lengths: Tensor, dropout: float) -> Beams:
         n_words, device = len(self.words.tokens), tokens.device
@@ -200,9 +204,9 @@ class Prediction:
         starts = torch.from_numpy(self.words.starts).to(device)
         first = torch.nonzero(starts == 1)[:, 0]
         heads, labels = torch.zeros((2, self.n_trees, n_words), dtype=torch.long, device=device)
-        scores = torch.zeros((self.n_trees, len(first)), device=device)
+        scores = torch.zeros((self.n_trees, len(first)), dtype=torch.double, device=device)
         nothing = first.new_zeros((0, 2))
-        cuts = [(nothing[:, 0], nothing, scores[0, :0])]
+        cuts = [(nothing[:, 0], nothing, tokens[0, :0])]
         for which, words, sentences in known_sentences(starts):
             table = scorer.table(tokens[places[words]])
             if self.beam_width == 1:
@@ -210,7 +214,7 @@ class Prediction:
                 found = look(sentences, self.features, best_first(scorer, table))
             else:
                 score = scores_to_add(scorer, table, self.normalization)
-                found = search(sentences, self.features, score, self.beam_width, weigh_cuts=self.n_trees > 1)
+                found = search(sentences, self.features, score, self.beam_width, self.weigh_cuts)
             its_heads = found.heads[: self.n_trees]
             heads[:, words] = torch.where(its_heads == ROOT_HEAD, ROOT_HEAD, words[its_heads])
             labels[:, words] = found.labels[: self.n_trees]

@@ -23,6 +23,8 @@ PREDICT_PLACES = 8192
 # Pairs of a place of the source and one of the target that are compared at the same time in training.
 TRAIN_COMPARISONS = 131072
 IGNORE = -1
+# Of an output, so that every limit is a number that an integer can hold.
+MOST_SYMBOLS = 10**9
 
 
 class Batch(NamedTuple):
@@ -31,6 +33,13 @@ class Batch(NamedTuple):
     docs: List[Doc]
     targets: List[Optional[List[int]]]
     """The symbols of each document's target, without EOS; None for those that don't count."""
+
+
+class Query(NamedTuple):
+    """What outputs are looked for with."""
+
+    docs: List[Doc]
+    settings: "SearchSettings"
 
 
 class Output(NamedTuple):
@@ -89,9 +98,9 @@ def build_seq2seq_v1(
         follow [training] dropout.
     grad_clip (float): Bound on the global norm of the torch layer's gradients; 0 for none.
     nO (Optional[int]): Number of symbols; None to infer it.
-    RETURNS (Model): The model. It takes documents and gives a Result each; in training it takes a Batch and gives the
-        loss. It is the mean over all symbols, which grad_clip goes with; the losses of other components are sums, so on
-        a tok2vec that it shares with them it weighs little.
+    RETURNS (Model): The model. It takes a Query, or documents to look for the likeliest symbols of, and gives a Result
+        each; in training it takes a Batch and gives the loss. It is the mean over all symbols, which grad_clip goes
+        with; the losses of other components are sums, so on a tok2vec that it shares with them it weighs little.
     RAISES (ValueError): If a number is out of its range, or there is no such attention.
     """
     check_argument(ARCHITECTURE, "attention", attention, attention in ATTENTIONS, f"one of {', '.join(ATTENTIONS)}")
@@ -125,16 +134,16 @@ def build_seq2seq_v1(
         attrs={
             "label_smoothing": Free(label_smoothing),
             "scheduled_sampling": Free(scheduled_sampling),
-            "search": Free(SearchSettings()),
         },
     )
 
 
-def make_run(model: Model, X: Union[List[Doc], Batch]) -> Tuple[List[Doc], Union["Training", "Prediction"]]:
+def make_run(model: Model, X: Union[List[Doc], Query, Batch]) -> Tuple[List[Doc], Union["Training", "Prediction"]]:
     if isinstance(X, Batch):
         shares = (model.attrs[name].value for name in ("label_smoothing", "scheduled_sampling"))
         return X.docs, Training(X.targets, *shares)
-    return X, Prediction(model.attrs["search"].value)
+    docs, settings = X if isinstance(X, Query) else (X, SearchSettings())
+    return docs, Prediction(settings)
 
 
 class SearchSettings(NamedTuple):
@@ -174,11 +183,22 @@ class Training:
     @staticmethod
     def groups(targets: Dict[int, List[int]], lengths: List[int]) -> List[List[int]]:
         """All documents with a target, or groups of similar length where together they would take too much room: a long
-        source pads all others."""
-        steps = max(map(len, targets.values())) + 1
-        if len(targets) * steps * (max(lengths[document] for document in targets) + 1) <= TRAIN_COMPARISONS:
+        source or target pads all others of its group."""
+
+        def room(documents: List[int]) -> int:
+            n_source = max(lengths[document] for document in documents) + 1
+            n_target = max(len(targets[document]) for document in documents) + 1
+            return len(documents) * n_source * n_target
+
+        if room(list(targets)) <= TRAIN_COMPARISONS:
             return [list(targets)]
-        return by_length({i: lengths[i] for i in targets}, TRAIN_COMPARISONS // steps)
+        groups: List[List[int]] = []
+        for document in sorted(targets, key=lambda one: (-lengths[one], -len(targets[one]))):
+            if groups and room([*groups[-1], document]) <= TRAIN_COMPARISONS:
+                groups[-1].append(document)
+            else:
+                groups.append([document])
+        return groups
 
     def decoded(
         self, network: Seq2Seq, tokens: Tensor, lengths: Tensor, targets: List[List[int]], dropout: float
@@ -225,7 +245,7 @@ class Prediction:
         self, network: Seq2Seq, tokens: Tensor, lengths: Tensor, constraint: Optional[Constraint]
     ) -> List[Result]:
         how = self.settings
-        limits = (lengths * how.max_ratio).long() + how.max_extra
+        limits = (lengths.double() * how.max_ratio).clamp(max=MOST_SYMBOLS).long() + how.max_extra
         source, state = network.encode(tokens, lengths)
         found = search(
             network,

@@ -25,21 +25,25 @@ DocsToVectors = Model[List[Doc], List[Floats2d]]
 LEARN = "learn_words"
 
 
-def learn_words(model: Model, docs: Iterable[Doc]) -> None:
-    """Let the word embeddings in a model learn which words there are. To be called before model.initialize, with all
-    training documents.
+def learn_words(model: Model, docs: Iterable[Doc]) -> Callable[[], None]:
+    """Learn for the word embeddings in a model which words there are, of all training documents.
 
-    model (Model): The model of a component; any model without such an embedding is left as it is.
+    model (Model): The model of a component. It may have no such embedding.
     docs (Iterable[Doc]): The documents, read once, and only when an embedding needs them.
+    RETURNS (Callable[[], None]): Lets the embeddings take the words over, to be called before model.initialize: until
+        then the model is what it was.
     """
     learners = [node for node in model.walk() if LEARN in node.attrs]
-    if learners:
-        counts: Dict[str, Counter] = {node.attrs["attr"].value: Counter() for node in learners}
-        for doc in docs:
-            for attr, counter in counts.items():
-                counter.update(doc.to_array(attr).tolist())
+    counts: Dict[str, Counter] = {node.attrs["attr"].value: Counter() for node in learners}
+    for doc in docs if learners else ():
+        for attr, counter in counts.items():
+            counter.update(doc.to_array(attr).tolist())
+
+    def take_words() -> None:
         for node in learners:
             node.attrs[LEARN](node, counts[node.attrs["attr"].value])
+
+    return take_words
 
 
 def keys_of(docs: List[Doc], attr: str) -> np.ndarray:

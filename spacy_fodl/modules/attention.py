@@ -4,6 +4,10 @@ from typing import Dict, NamedTuple, Optional, Tuple, Type
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+# Pairs of a query and a state whose hidden layers additive attention holds at the same time.
+COMPARISONS = 131072
 
 
 class Source(NamedTuple):
@@ -93,7 +97,18 @@ class AdditiveAttention(Attention):
         return keys
 
     def scores(self, queries: Tensor, source: Source) -> Tensor:
-        scores: Tensor = self.score(torch.tanh(source.keys[:, None] + self.query(queries)[:, :, None]))
+        most_steps = max(1, COMPARISONS // max(1, source.keys.shape[0] * source.keys.shape[1]))
+        if queries.shape[1] <= most_steps:
+            return self.compared(queries, source.keys)
+        # A hidden layer for each pair of a query and a state: of long texts it is worked out again in backprop.
+        parts = [
+            checkpoint(self.compared, part, source.keys, use_reentrant=False) for part in queries.split(most_steps, 1)
+        ]
+        return torch.cat(parts, dim=1)
+
+    def compared(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """The scores of some steps. *Shape:* (sources, steps, longest)"""
+        scores: Tensor = self.score(torch.tanh(keys[:, None] + self.query(queries)[:, :, None]))
         return scores[..., 0]
 
 

@@ -22,7 +22,7 @@ from ..transition.actions import ROOT_HEAD, n_actions
 from ..transition.marginals import head_marginals
 from ..transition.oracle import complete
 from ..transition.search import NEVER
-from .structured import StructuredPipe
+from .structured import StructuredPipe, count, flag, one_of, real
 from .survey import survey
 
 ROOT_LABEL = "ROOT"
@@ -38,6 +38,7 @@ MISALIGNED_SHARE = 0.2
 PARSES = "fodl_parses"
 HEAD_PROBS = "fodl_head_probs"
 HEAD_PROB = "fodl_head_prob"
+TEMPERATURE = real(1e-3, 1e3, name="temperature")
 
 default_model_config = """
 [model]
@@ -185,6 +186,12 @@ class FodlParser(StructuredPipe):
         trained, whatever normalization says: that counts for further training.
     """
 
+    normalization = one_of("local", "global")
+    local_steps = count(0)
+    explore_after = count(0, or_none="never")
+    store_probs = flag()
+    min_lifted = count(1)
+
     def __init__(
         self,
         vocab: Vocab,
@@ -204,11 +211,6 @@ class FodlParser(StructuredPipe):
         self.model = model
         self.name = name
         self.scorer = scorer
-        self._expect("min_lifted", min_lifted, min_lifted >= 1, "at least 1")
-        self._expect("local_steps", local_steps, local_steps >= 0, "0 or more")
-        self._expect("normalization", normalization, normalization in ("local", "global"), '"local" or "global"')
-        is_good = explore_after is None or explore_after >= 0
-        self._expect("explore_after", explore_after, is_good, "0 or more, or null for never")
         self.min_lifted = min_lifted
         self.normalization = normalization
         self.local_steps = local_steps
@@ -230,8 +232,7 @@ class FodlParser(StructuredPipe):
 
     @temperature.setter
     def temperature(self, value: float) -> None:
-        self._expect("temperature", value, value > 0, "positive")
-        self.cfg["temperature"] = float(value)
+        self.cfg["temperature"] = TEMPERATURE.checked(self, value)
 
     @property
     def arc_labels(self) -> Tuple[str, ...]:
@@ -289,7 +290,7 @@ class FodlParser(StructuredPipe):
                 found.update(self._arc_labels_of(example))
                 labels_of_roots.update(token.dep_ for token in example.reference if token.head.i == token.i)
 
-        sample, n_examples = survey(self.model, get_examples, look, needs_all=labels is None)
+        sample, n_examples, take_words = survey(self.model, get_examples, look, needs_all=labels is None)
         # Where nobody told the heads, every word is its own.
         no_heads = not found and any(label and label.upper() != ROOT_LABEL for label in labels_of_roots)
         if not sample or no_heads or (needs_trees and not labels_of_roots):
@@ -310,6 +311,7 @@ class FodlParser(StructuredPipe):
                 Errors.F207.format(component=self.name, found=outputs, expected=n_actions(len(all_labels)))
             )
         scorer.set_dim("nO", n_actions(len(all_labels)), force=True)
+        take_words()
         self.model.initialize(X=[example.predicted for example in sample])
         self.model.attrs.update({"steps": 0, "trained": "local"})
         self.temperature = 1.0
@@ -321,16 +323,23 @@ class FodlParser(StructuredPipe):
         docs (Iterable[Doc]): The documents.
         RETURNS (List[Parse]): A tree a document. Arcs that cross others are still lifted.
         """
-        docs = list(docs)
+        return self._parses(list(docs), in_full=self.n_best > 0 or self.store_probs, weigh_cuts=self.store_probs)
+
+    def _parses(self, docs: List[Doc], in_full: bool, weigh_cuts: bool) -> List[Parse]:
+        """
+        docs (List[Doc]): The documents.
+        in_full (bool): Whether more than the best tree is told of the beam,
+        weigh_cuts (bool): and what it gave up.
+        """
         words = words_of(docs)
-        in_full = self.n_best > 0 or self.store_probs
         n_trees = self.beam_width if in_full else 1
-        self._prepare(self.model.attrs["trained"], n_trees)
+        self._prepare(self.model.attrs["trained"], n_trees, weigh_cuts)
         found = self.model.predict(docs) if len(words.tokens) else no_words(n_trees)
         heads, deps = self._over_tokens(docs, words, found.heads, found.labels)
         ends = np.cumsum([len(doc) for doc in docs], dtype="int64")
         begins = first_tokens(docs, words, found.starts) if in_full else np.zeros(0, dtype="int64")
         which = np.searchsorted(ends, begins, side="right")
+        stretches = np.searchsorted(which, np.arange(len(docs) + 1))
         cuts = np.searchsorted(which[found.cut_stretches], np.arange(len(docs) + 1))
         parses = []
         for i, (doc, last) in enumerate(zip(docs, ends.tolist())):
@@ -338,21 +347,23 @@ class FodlParser(StructuredPipe):
             its_heads, its_deps = heads[:, first:last] - first, deps[:, first:last]
             beam = None
             if in_full:
-                its = begins[which == i] - first
+                here = slice(stretches[i], stretches[i + 1])
+                its = begins[here] - first
                 bounds = [0, *its[1:].tolist(), len(doc)] if len(its) else [0]
                 cut = slice(cuts[i], cuts[i + 1])
                 decided = found.cut_words[cut]
                 is_word = decided < len(words.tokens)
                 cut_tokens = np.where(is_word, words.tokens[np.where(is_word, decided, 0)] - first, len(doc))
-                scores = found.scores[:, which == i]
+                scores = found.scores[:, here]
                 beam = Hypotheses(its_heads, its_deps, scores, bounds, cut_tokens, found.cut_odds[cut])
             parses.append(Parse(its_heads[0], its_deps[0], beam))
         return parses
 
-    def _prepare(self, normalization: str, n_trees: int = 1) -> None:
+    def _prepare(self, normalization: str, n_trees: int = 1, weigh_cuts: bool = False) -> None:
         self.model.attrs["beam_width"] = Free(self.beam_width)
         self.model.attrs["normalization"] = Free(normalization)
         self.model.attrs["n_trees"] = Free(n_trees)
+        self.model.attrs["weigh_cuts"] = Free(weigh_cuts)
 
     def _over_tokens(
         self, docs: List[Doc], words: Words, heads: np.ndarray, labels: np.ndarray
@@ -397,12 +408,8 @@ class FodlParser(StructuredPipe):
         docs (Iterable[Doc]): The documents, as the components before this one leave them.
         RETURNS (List[Hypotheses]): The trees, the best first.
         """
-        docs, before = list(docs), self.store_probs
-        self.store_probs = True
-        try:
-            parses = self.predict(docs)
-        finally:
-            self.store_probs = before
+        docs = list(docs)
+        parses = self._parses(docs, in_full=True, weigh_cuts=True)
         decorated = self._decorated()
         return [put_back(doc, cast(Hypotheses, parse.beam), decorated) for doc, parse in zip(docs, parses)]
 
@@ -432,27 +439,31 @@ class FodlParser(StructuredPipe):
         arrays = (beam.scores, stretches, beam.heads == chosen, beam.cut_tokens, beam.cut_odds)
         scores, which, agrees, words, odds = map(torch.from_numpy, arrays)
         temperature = torch.tensor(self.temperature, device="cpu")
-        return head_marginals(scores, which, agrees, words, odds, temperature).numpy()
+        return head_marginals(scores, which, agrees, words, odds, temperature).float().clamp(max=1).numpy()
 
     def _merged(self, heads: np.ndarray, deps: np.ndarray, shares: np.ndarray) -> List[Dict[str, Any]]:
-        """The n best of some trees, each once."""
+        """The first of some trees, and the most probable others, each once."""
         together: Dict[bytes, List[Any]] = {}
         for tree, share in enumerate(shares.tolist()):
             together.setdefault(heads[tree].tobytes() + deps[tree].tobytes(), [tree, 0.0])[1] += share
         strings = self.vocab.strings
+        first, *others = together.values()
         return [
             {
                 "heads": heads[tree].tolist(),
                 "deps": [strings[dep] for dep in deps[tree].tolist()],
                 "prob": share if self.beam_width > 1 else None,
             }
-            for tree, share in sorted(together.values(), key=lambda one: -one[1])[: self.n_best]
+            for tree, share in [first, *sorted(others, key=lambda one: -one[1])][: self.n_best]
         ]
 
     def _before_loss(self, is_train: bool) -> None:
         attrs = self.model.attrs
         if is_train:
-            attrs["trained"] = "local" if attrs["steps"] < self.local_steps else self.normalization
+            now = "local" if attrs["steps"] < self.local_steps else self.normalization
+            if now != attrs["trained"]:  # Scores of another scale.
+                attrs["trained"] = now
+                self.temperature = 1.0
         explores = self.explore_after is not None and attrs["steps"] >= self.explore_after
         attrs["explores"] = Free(is_train and explores)
         self._prepare(attrs["trained"])
@@ -604,8 +615,9 @@ def first_tokens(docs: List[Doc], words: Words, starts: np.ndarray) -> np.ndarra
 def no_words(n_trees: int) -> Beams:
     """What the model would find where there is nothing to parse."""
     nothing = np.zeros((n_trees, 0), dtype="int64")
-    scores = nothing.astype("float32")
-    return Beams(nothing, nothing, scores, nothing[0], nothing[0], np.zeros((0, 2), dtype="int64"), scores[0])
+    scores = nothing.astype("float64")
+    odds = scores[0].astype("float32")
+    return Beams(nothing, nothing, scores, nothing[0], nothing[0], np.zeros((0, 2), dtype="int64"), odds)
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:

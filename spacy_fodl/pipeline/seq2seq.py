@@ -1,6 +1,6 @@
 """fodl_seq2seq: texts from texts as a component."""
 
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union, cast
 
 from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
@@ -10,10 +10,9 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
 from ..errors import KEEP_USER_DATA, Errors
-from ..layers import Free
 from ..models.extensions import TARGET, add_target_extension
-from ..models.seq2seq import Batch, Output, Result, SearchSettings
-from .structured import StructuredPipe
+from ..models.seq2seq import Batch, Output, Query, Result, SearchSettings
+from .structured import StructuredPipe, count, flag, real
 from .survey import survey
 from .targets import Target
 
@@ -123,10 +122,16 @@ class FodlSeq2Seq(StructuredPipe):
     model (Model): Outputs for documents.
     name (str): The name of the component in the pipeline.
     target, output, beam_width, n_best, length_power, max_ratio, max_extra, store_attention, max_source, max_target,
-        scorer: As in make_fodl_seq2seq. beam_width, n_best and store_attention can be set at any time.
+        scorer: As in make_fodl_seq2seq. All but target, output and scorer can be set at any time.
     """
 
     fewest_best = 1
+    length_power = real(0)
+    max_ratio = real(0)
+    max_extra = count(1)
+    store_attention = flag()
+    max_source = count(0)
+    max_target = count(0)
 
     def __init__(
         self,
@@ -152,11 +157,6 @@ class FodlSeq2Seq(StructuredPipe):
         self.target = target
         self.output = output
         self.scorer = scorer
-        self._expect("length_power", length_power, length_power >= 0, "0 or more")
-        self._expect("max_ratio", max_ratio, max_ratio >= 0, "0 or more")
-        self._expect("max_extra", max_extra, max_extra >= 1, "at least 1")
-        self._expect("max_source", max_source, max_source >= 0, "0 for no limit, or more")
-        self._expect("max_target", max_target, max_target >= 0, "0 for no limit, or more")
         self.length_power = length_power
         self.max_ratio = max_ratio
         self.max_extra = max_extra
@@ -200,7 +200,7 @@ class FodlSeq2Seq(StructuredPipe):
                 texts.append(text)
             return text is not None
 
-        sample, n_examples = survey(self.model, get_examples, look)
+        sample, n_examples, take_words = survey(self.model, get_examples, look)
         has_target = any(text.strip() for text in texts)
         if not sample or not has_target:
             what = "token in documents with a target" if has_target else "text in doc._.fodl_target"
@@ -215,6 +215,7 @@ class FodlSeq2Seq(StructuredPipe):
             error = Errors.F223 if before else Errors.F214
             raise ValueError(error.format(component=self.name, found=network.get_dim("nO"), expected=n_symbols))
         network.set_dim("nO", n_symbols, force=True)
+        take_words()
         self.model.initialize(X=[example.predicted for example in sample])
         self.cfg["target"] = self.target.to_dict()
 
@@ -238,18 +239,16 @@ class FodlSeq2Seq(StructuredPipe):
         self._check_target()
         if not any(len(doc) for doc in docs):
             return [NOTHING] * len(docs)
-        self.model.attrs["search"] = Free(
-            SearchSettings(
-                beam_width=self.beam_width,
-                n_best=self.n_best,
-                length_power=self.length_power,
-                max_ratio=self.max_ratio,
-                max_extra=self.max_extra,
-                keep_attention=self.store_attention,
-                constraint=self.target.constraint(docs),
-            )
+        settings = SearchSettings(
+            beam_width=self.beam_width,
+            n_best=self.n_best,
+            length_power=self.length_power,
+            max_ratio=self.max_ratio,
+            max_extra=self.max_extra,
+            keep_attention=self.store_attention,
+            constraint=self.target.constraint(docs),
         )
-        results = self.model.predict(docs)
+        results = self.model.predict(cast(Any, Query(docs, settings)))
         for doc, result in zip(docs, results):
             if len(doc) and not result.outputs:
                 raise ValueError(Errors.F224.format(component=self.name, text=doc.text[:60]))

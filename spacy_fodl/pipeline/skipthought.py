@@ -22,7 +22,7 @@ from ..models.skipthought import Batch, Loss, Sentences
 from ..models.words import places_in
 from ..modules.skipthought import UNKNOWN, SkipThought
 from .sentence_vectors import set_sentence_vectors
-from .structured import LossPipe
+from .structured import LossPipe, count, flag
 from .survey import survey
 
 SCORED_DOCS = 32
@@ -94,6 +94,10 @@ class FodlSkipThought(LossPipe):
     vocab_size, score_words, save_decoders: As in make_fodl_skipthought. The latter two can be set at any time.
     """
 
+    vocab_size = count(3)
+    score_words = count(0)
+    save_decoders = flag()
+
     def __init__(
         self,
         vocab: Vocab,
@@ -107,8 +111,6 @@ class FodlSkipThought(LossPipe):
         self.vocab = vocab
         self.model = model
         self.name = name
-        self._expect("vocab_size", vocab_size, vocab_size >= 3, "at least 3")
-        self._expect("score_words", score_words, score_words >= 0, "0 for all, or more")
         self.vocab_size = vocab_size
         self.score_words = score_words
         self.save_decoders = save_decoders
@@ -151,7 +153,7 @@ class FodlSkipThought(LossPipe):
             values = example.predicted.to_array([LOWER, IS_SPACE])
             counts.update(values[values[:, 1] == 0, 0].tolist())
 
-        sample, n_examples = survey(self.model, get_examples, look)
+        sample, n_examples, take_words = survey(self.model, get_examples, look)
         if not counts or not n_with_neighbours:
             what = "document of two sentences or more" if counts else "word"
             raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what, hint=FIND_SENTENCES))
@@ -159,6 +161,7 @@ class FodlSkipThought(LossPipe):
         ranked = sorted(words, key=lambda word: (-words[word], word))
         self._take_words(ranked[: self.vocab_size - 2])
         self.model.get_ref("network").set_dim("nO", len(self.cfg["words"]) + 2, force=True)
+        take_words()
         self.model.initialize(X=[example.predicted for example in sample])
 
     def _take_words(self, words: List[str]) -> None:

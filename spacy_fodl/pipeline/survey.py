@@ -1,6 +1,6 @@
 """What components learn of their training examples before training."""
 
-from typing import Callable, Iterable, Iterator, List, Optional, Tuple
+from typing import Callable, Iterable, Iterator, List, NamedTuple, Optional
 
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -11,20 +11,31 @@ from ..models.words import learn_words
 SAMPLE_DOCS = 10
 
 
+class Survey(NamedTuple):
+    """What there is in the training examples."""
+
+    sample: List[Example]
+    """The first ones with tokens, to infer shapes from."""
+    n_examples: int
+    """How many were read."""
+    take_words: Callable[[], None]
+    """Lets the word embeddings of the model take their words over. Nothing else changes the model, so that a component
+    whose initialization is refused before that is what it was."""
+
+
 def survey(
     model: Model,
     get_examples: Callable[[], Iterable[Example]],
     look: Callable[[Example], Optional[bool]],
     needs_all: bool = True,
-) -> Tuple[List[Example], int]:
-    """Read the training examples once, which for large corpora takes a while, and let the word embeddings of a model
-    learn their words.
+) -> Survey:
+    """Read the training examples once, which for large corpora takes a while.
 
     model (Model): The model.
     get_examples (Callable[[], Iterable[Example]]): Returns the examples.
     look (Callable[[Example], Optional[bool]]): Called with each. An example for which it returns False doesn't count.
     needs_all (bool): Whether it has to see all of them, and not just those that embeddings and sample need.
-    RETURNS (Tuple[List[Example], int]): The first examples with tokens, to infer shapes from, and how many were read.
+    RETURNS (Survey): What was found.
     """
     sample: List[Example] = []
     n_examples = 0
@@ -40,8 +51,8 @@ def survey(
             yield example.predicted
 
     docs = read()
-    learn_words(model, docs)
+    take_words = learn_words(model, docs)
     for _ in docs:  # What learn_words left unread, as far as it is needed.
         if not needs_all and len(sample) == SAMPLE_DOCS:
             break
-    return sample, n_examples
+    return Survey(sample, n_examples, take_words)

@@ -223,7 +223,7 @@ class FodlTagger(SafeSaving, Tagger):
             if labels is None:
                 found.update(self._annotated_classes(example.reference))
 
-        sample, n_examples = survey(self.model, get_examples, look, needs_all=labels is None)
+        sample, n_examples, take_words = survey(self.model, get_examples, look, needs_all=labels is None)
         classes = self._with_labels(sorted(found, key=self._order) if labels is None else labels)
         if not classes or not sample:
             what = "token.tag_" if not self.cfg["set_pos"] else "token.tag_ together with token.pos_"
@@ -235,6 +235,7 @@ class FodlTagger(SafeSaving, Tagger):
         if outputs not in (None, len(classes)):
             raise ValueError(Errors.F207.format(component=self.name, found=outputs, expected=len(classes)))
         docs = [example.predicted for example in sample]
+        take_words()
         self.model.initialize(X=docs, Y=[self.model.ops.alloc2f(len(doc), len(classes)) for doc in docs])
         self._set_classes(classes)
 

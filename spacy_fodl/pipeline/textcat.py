@@ -14,7 +14,7 @@ from thinc.types import Floats2d
 from ..errors import LABELS_ARE_ENOUGH, Errors
 from ..models.ngrams import counters, learn_ratios
 from .saving import SafeSaving
-from .survey import survey
+from .survey import Survey, survey
 
 default_model_config = """
 [model]
@@ -151,12 +151,12 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
 
     def _survey(
         self, get_examples: Callable[[], Iterable[Example]], labels: Optional[Iterable[str]]
-    ) -> Tuple[List[str], List[Example]]:
-        """Read the training examples once, which for long texts takes a while: let word embeddings learn their words,
-        and n-grams how they go with the categories, and check the annotations.
+    ) -> Tuple[List[str], Survey]:
+        """Read the training examples once, which for long texts takes a while: learn how n-grams go with the
+        categories, and check the annotations.
 
         labels (Optional[Iterable[str]]): The categories, if they are given.
-        RETURNS (Tuple[List[str], List[Example]]): The categories, given or found, and examples to infer shapes from.
+        RETURNS (Tuple[List[str], Survey]): The categories, given or found, and what else was.
         RAISES (ValueError): If there are neither, or a value of an annotation is wrong.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
@@ -169,18 +169,18 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
             for counts in ratio_counts:
                 counts.add(example.predicted, example.reference.cats)
 
-        sample, n_examples = survey(self.model, get_examples, look)
+        surveyed = survey(self.model, get_examples, look)
         categories = list(found if labels is None else labels)
-        if not categories or not sample:
-            what = "category (doc.cats)" if sample else "document"
+        if not categories or not surveyed.sample:
+            what = "category (doc.cats)" if surveyed.sample else "document"
             hint = LABELS_ARE_ENOUGH.format(component=self.name)
-            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what, hint=hint))
+            raise ValueError(Errors.F201.format(component=self.name, n=surveyed.n_examples, what=what, hint=hint))
         new = [category for category in categories if category not in self.labels]
         if new and self.model.get_ref("output_layer").has_param("W"):
             raise ValueError(Errors.F203.format(component=self.name, labels=", ".join(new), n=len(self.labels)))
         for counts in ratio_counts:
             learn_ratios(counts, dict.fromkeys([*self.labels, *categories]))
-        return categories, sample
+        return categories, surveyed
 
 
 class FodlTextCat(RecurrentCategorizer):
@@ -208,8 +208,9 @@ class FodlTextCat(RecurrentCategorizer):
         positive_label (Optional[str]): Of two categories, the one whose precision, recall and F-score count.
         RAISES (ValueError): If there are fewer than two categories, or other ones than at an earlier initialization.
         """
-        labels, sample = self._survey(get_examples, labels)
-        super().initialize(lambda: sample, nlp=nlp, labels=labels, positive_label=positive_label)
+        labels, surveyed = self._survey(get_examples, labels)
+        surveyed.take_words()
+        super().initialize(lambda: surveyed.sample, nlp=nlp, labels=labels, positive_label=positive_label)
 
 
 class FodlTextCatMultiLabel(RecurrentCategorizer, MultiLabel_TextCategorizer):
@@ -235,5 +236,6 @@ class FodlTextCatMultiLabel(RecurrentCategorizer, MultiLabel_TextCategorizer):
         labels (Optional[Iterable[str]]): The categories; None to collect them from the examples.
         RAISES (ValueError): If there are no categories, or other ones than at an earlier initialization.
         """
-        labels, sample = self._survey(get_examples, labels)
-        super().initialize(lambda: sample, nlp=nlp, labels=labels)
+        labels, surveyed = self._survey(get_examples, labels)
+        surveyed.take_words()
+        super().initialize(lambda: surveyed.sample, nlp=nlp, labels=labels)

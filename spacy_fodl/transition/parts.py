@@ -80,7 +80,7 @@ def search_in_parts(
         is_whole = put_together(parts, trees, len(rest), stride, overlap, found)
         rest, stride, overlap, attempt = rest[~is_whole], GROWTH * stride, GROWTH * overlap, attempt + 1
     heads, labels = found[:, None]
-    return Trees(heads, labels, torch.zeros((1, len(sentences.sizes)), device=found.device), None)
+    return Trees(heads, labels, torch.zeros((1, len(sentences.sizes)), dtype=torch.double, device=found.device), None)
 
 
 def cut(sentences: Sentences, which: Tensor, features: FeatureSet, stride: int, overlap: int) -> Parts:

@@ -71,6 +71,7 @@ def gold_paths(
         totals, came_from, kind, label = expand(state, totals, score(rows, valid), valid)
         if came_from is None:
             came_from, totals = torch.zeros_like(totals, dtype=torch.long), torch.zeros_like(totals)
+        totals = totals - totals[:, :1]  # What they have in common would be lost to rounding, and says nothing.
         actions = column(kind, label, n_labels).view(-1, width)
         gold = gold_columns[which, step]
         steps.append((first, which, came_from, actions, place, gold))

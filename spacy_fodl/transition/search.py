@@ -72,7 +72,7 @@ class Trees(NamedTuple):
     """Its label; 0 for roots. *Shape:* (width, words)"""
     scores: Tensor
     """The sum of the scores of the actions, -inf where a sentence has fewer derivations than the beam is wide; at a
-    width of 1 nothing is summed up. *Shape:* (width, sentences)"""
+    width of 1 nothing is summed up. *Shape:* (width, sentences), of double"""
     cuts: Optional[Cuts]
     """Where they are asked for."""
     history: Optional[History] = None
@@ -102,6 +102,9 @@ def search(
     state = State(sentences, features, width)
     weigh_cuts = weigh_cuts and width > 1
     n_sentences, device = len(sentences.sizes), sentences.sizes.device
+    # Kept apart, so that what tells hypotheses from each other isn't rounded to the size of long sums: the best sum of
+    # each sentence, and by how much less the others are.
+    best = torch.zeros(n_sentences, 1, dtype=torch.double, device=device)
     totals = torch.full((n_sentences, width), NEVER, device=device)
     totals[:, 0] = 0
     finished: List[Tensor] = []
@@ -118,15 +121,18 @@ def search(
         looked_at = (state.top, state.buffer, rows, scores, valid)
         words = torch.stack([nodes[:, TOKEN] for nodes in state.stack[:2]], dim=1) if weigh_cuts else None
         totals, came_from, kind, label = expand(state, totals, scores, valid)
+        if came_from is not None:
+            best[:n] += totals[:, :1]
+            totals = totals - totals[:, :1]
         if words is not None and came_from is not None:
             cuts.append((words, cut_odds(before, scores, valid, came_from, kind)))
         if keep_history:
-            history.append(Step(*looked_at, came_from, totals, kind, label))
+            history.append(Step(*looked_at, came_from, best[:n] + totals, kind, label))
         steps.append((came_from, *state.apply(kind, label), label))
     finished.append(totals)
     cut = along_the_best(sentences, steps, cuts) if weigh_cuts else None
     kept = History(history, state.nodes) if keep_history else None
-    return Trees(*traced(sentences, steps, width), torch.cat(finished[::-1]).T, cut, kept)
+    return Trees(*traced(sentences, steps, width), (best + torch.cat(finished[::-1])).T, cut, kept)
 
 
 def expand(

@@ -119,6 +119,13 @@ def test_bad_input(nlp):
     pipe = spacy.blank("en").add_pipe("fodl_parser")
     with pytest.raises(ValueError, match="F001"):
         derivations(pipe.model, nlp.make_doc("a"), [])
+    doc = nlp.make_doc("I like ham")
+    for name, value in (("beam_width", 0), ("normalization", "Local"), ("n_alternatives", -1)):
+        with pytest.raises(ValueError, match=f"F509.*{name}"):
+            found(nlp, doc, **{name: value})
+    parser = nlp.get_pipe("fodl_parser")
+    with pytest.raises(ValueError, match="F509.*labels"):
+        derivations(parser.model, doc, parser.arc_labels[1:])
 
 
 def test_the_places_that_are_looked_at(nlp):

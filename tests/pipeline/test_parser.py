@@ -14,6 +14,7 @@ from spacy.util import load_config, minibatch, registry
 from thinc.api import fix_random_seed
 
 import spacy_fodl.models.parser as parser_model
+from spacy_fodl.analysis.derivation import derivations
 from spacy_fodl.models.parser import Training
 from spacy_fodl.pipeline.parser import (
     DEFAULT_MODEL,
@@ -554,8 +555,13 @@ def test_a_model_is_used_as_it_was_trained(tmp_path):
     for width in (1, 16):
         config = {"components": {"fodl_parser": {"beam_width": width, "n_best": 0}}}
         loaded = spacy.load(tmp_path, config=config)
-        heads, _ = tree_of(loaded(words_doc(loaded, *SENTENCES)))
-        assert not cyclic(np.where(heads == np.arange(len(heads)), ROOT_HEAD, heads)).any()
+        parser, doc = loaded.get_pipe("fodl_parser"), words_doc(loaded, *SENTENCES)
+        found = derivations(parser.model, doc, parser.arc_labels, beam_width=width, normalization="global")
+        expected = [ROOT_HEAD] * len(doc)
+        for arc in (arc for one in found for arc in one.arcs):
+            expected[arc.dependent] = arc.head
+        heads, _ = tree_of(loaded(doc))
+        assert [head if head != i else ROOT_HEAD for i, head in enumerate(heads.tolist())] == expected
 
 
 def test_global_training_leaves_out_trees_that_are_known_in_part():
@@ -604,10 +610,11 @@ def test_n_best_trees_with_probabilities():
         trees = one["trees"]
         assert len(trees) == 3
         probs = [tree["prob"] for tree in trees]
-        assert probs == sorted(probs, reverse=True)
+        assert probs[1:] == sorted(probs[1:], reverse=True)
         assert 0 < sum(probs) <= 1.000001
         assert len({(*tree["heads"], *tree["deps"]) for tree in trees}) == 3
-        assert ([t.head.i for t in sent], [t.dep_ for t in sent]) in [(tree["heads"], tree["deps"]) for tree in trees]
+        assert [t.head.i for t in sent] == trees[0]["heads"]
+        assert [t.dep_ for t in sent] == trees[0]["deps"]
         assert all(sent.start <= head < sent.end for tree in trees for head in tree["heads"])
     nlp.get_pipe("fodl_parser").n_best = 16
     everything = nlp(Doc(nlp.vocab, words=words, sent_starts=starts))
@@ -617,6 +624,26 @@ def test_n_best_trees_with_probabilities():
             marginal = sum(tree["prob"] for tree in one["trees"] if tree["heads"][i] == token.head.i)
             assert 0 < token._.fodl_head_prob < marginal + 1e-5
     assert any(token._.fodl_head_prob < 0.99 for token in everything)
+
+
+def test_the_tree_of_the_document_is_the_first():
+    """Two derivations of another tree may together be more probable than the best one, which the document has."""
+    nlp = trained(SENTENCES, steps=3, beam_width=4, n_best=1)
+    parser, doc = nlp.get_pipe("fodl_parser"), words_doc(nlp, SENTENCES[0])
+    (parse,) = parser.predict([doc])
+    n = len(doc)
+    others = [np.full(n, root) for root in (0, 1)]
+    heads = np.stack([parse.heads, others[0], others[1], others[1]])
+    assert len({tuple(row) for row in heads.tolist()}) == 3
+    deps = np.tile(parse.deps, (4, 1))
+    nothing = np.zeros((0, 2), dtype="int64"), np.zeros(0)
+    beam = Hypotheses(heads, deps, np.log([[0.35], [0.05], [0.3], [0.3]]), [0, n], *nothing)
+    for n_best, probs in ((1, [0.35]), (3, [0.35, 0.6, 0.05])):
+        parser.n_best = n_best
+        parser.set_annotations([doc], [parse._replace(beam=beam)])
+        trees = doc._.fodl_parses[0]["trees"]
+        assert [tree["prob"] for tree in trees] == pytest.approx(probs)
+        assert trees[0]["heads"] == [token.head.i for token in doc]
 
 
 def test_probabilities_of_heads_are_marginals_where_nothing_was_given_up():
@@ -721,11 +748,44 @@ def test_the_temperature_flattens_probabilities(tmp_path):
     loaded = spacy.load(tmp_path)
     assert loaded.get_pipe("fodl_parser").temperature == 3.0
     assert best(loaded) == pytest.approx(best(nlp), abs=1e-5)
-    with pytest.raises(ValueError, match="F208.*temperature"):
-        parser.temperature = 0
+    for wrong in (0, -1.0, 1e-300, float("inf"), float("nan"), "2", None):
+        with pytest.raises(ValueError, match="F208.*temperature"):
+            parser.temperature = wrong
+    assert parser.temperature == 3.0
     examples = examples_of(nlp, SENTENCES)
     nlp.initialize(lambda: examples)
     assert parser.temperature == 1.0
+
+
+def test_scores_of_another_scale_need_another_temperature():
+    nlp = trained(SENTENCES, steps=4, beam_width=2, normalization="global", local_steps=6)
+    parser, optimizer = nlp.get_pipe("fodl_parser"), nlp.create_optimizer()
+    parser.temperature = 3.0
+    nlp.update(examples_of(nlp, SENTENCES), sgd=optimizer)
+    assert parser.temperature == 3.0
+    for _ in range(2):
+        nlp.update(examples_of(nlp, SENTENCES), sgd=optimizer)
+    assert parser.model.attrs["trained"] == "global"
+    assert parser.temperature == 1.0
+
+
+def test_settings_are_checked_whenever_they_are_set():
+    parser = spacy.blank("en").add_pipe("fodl_parser")
+    for name, values in (
+        ("normalization", ["Global", None, 1]),
+        ("local_steps", [-3, 0.5, "1", None]),
+        ("explore_after", [-1, 0.5, "x"]),
+        ("min_lifted", [0, 1.5, None]),
+        ("store_probs", ["no", None, 2]),
+    ):
+        before = getattr(parser, name)
+        for value in values:
+            with pytest.raises(ValueError, match=f"F208.*{name}"):
+                setattr(parser, name, value)
+            assert getattr(parser, name) == before
+    parser.explore_after = None
+    parser.local_steps = np.int64(7)
+    assert type(parser.local_steps) is int
 
 
 def test_settings_of_the_beam_out_of_range():

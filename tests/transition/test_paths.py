@@ -120,7 +120,7 @@ def test_gold_that_the_beam_keeps_costs_what_the_others_leave_it():
     found = paths_of([2], features, score, 3, heads, labels)
     totals = path_scores(found, score(found.rows, found.valid))[0]
     assert lengths_of(found).tolist() == [4]
-    best = search(sentences, features, score, 3).scores[:, 0]
+    best = search(sentences, features, score, 3).scores[:, 0].float()
     torch.testing.assert_close(totals[totals > float("-inf")].sort(descending=True).values, best)
 
 

@@ -259,7 +259,7 @@ def test_what_the_beam_keeps_multiplies_to_the_probability_that_it_holds(width):
     cuts = found.cuts
     assert torch.bincount(cuts.sentences).tolist() == [2 * length for length in LENGTHS]
     log_kept = torch.zeros(len(LENGTHS)).index_add(0, cuts.sentences, F.logsigmoid(-cuts.odds))
-    torch.testing.assert_close(log_kept, found.scores.logsumexp(0), rtol=0, atol=1e-5)
+    torch.testing.assert_close(log_kept, found.scores.logsumexp(0).float(), rtol=0, atol=1e-5)
     assert log_kept[0] < -0.01
 
 
@@ -282,13 +282,32 @@ def test_a_beam_as_wide_as_the_space_gives_nothing_up():
 
 
 def test_labels_alone_are_no_alternative_to_a_head():
-    """Of two words there is a tree a root, each with any label: a beam of two gives up labels, but no heads."""
+    """Of two words there is a tree a root, each with any label. A beam that holds both gives up labels, but no heads;
+    one that holds both labels of a tree gives up the other tree."""
     features = FEATURE_SETS["stack3"]
     sentences = sentences_of([2], may_start=[True, False], may_continue=[False, True])
-    found = search(sentences, features, scorer(features, 2), 2, weigh_cuts=True)
-    trees = {tuple(heads) for heads in found.heads.T.T.tolist()}
-    lost = (found.cuts.odds > float("-inf")).any()
-    assert lost == (len(trees) == 1)
+    # The columns: SHIFT, ROOT, LEFT-ARC and RIGHT-ARC with each of two labels.
+    for worth, n_heads in (([0.0, 0.0, 1.0, -9.0, 1.0, -9.0], 2), ([0.0, 0.0, 1.0, 1.0, -9.0, -9.0], 1)):
+
+        def score(rows, valid, worth=worth):
+            return possible_alone(torch.tensor(worth).expand(len(rows), -1), valid)
+
+        found = search(sentences, features, score, 2, weigh_cuts=True)
+        assert len({tuple(heads) for heads in found.heads.tolist()}) == n_heads
+        assert (found.cuts.odds > float("-inf")).any() == (n_heads == 1)
+
+
+def test_what_all_actions_have_in_common_changes_nothing():
+    """The scores of global training have no scale of their own: long sums of them must not round away what tells
+    hypotheses from each other."""
+    features, sentences = FEATURE_SETS["stack3"], sentences_of([300, 40])
+    score = scorer(features, sentences.n_words)
+    expected = search(sentences, features, score, 4, weigh_cuts=True)
+    found = search(sentences, features, lambda rows, valid: score(rows, valid) + 64, 4, weigh_cuts=True)
+    assert found.heads.equal(expected.heads)
+    n_actions = 2 * torch.tensor([300, 40])
+    torch.testing.assert_close(found.scores - 64 * n_actions, expected.scores, rtol=0, atol=2e-3)
+    torch.testing.assert_close(found.cuts.odds, expected.cuts.odds, rtol=1e-3, atol=1e-3)
 
 
 def test_starts_that_are_set_hold_for_every_hypothesis():
