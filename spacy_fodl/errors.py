@@ -169,10 +169,10 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     F219 = (
         '"{text}" has no vectors of sentences. Pass it through a pipeline with fodl_skipthought: nlp(text), or its '
-        "component."
+        "component. (Span.as_doc makes a document without them.)"
     )
     F220 = (
-        '"{text}" had {before} tokens when its sentences got their vectors, and now has {now}: tokens were merged or '
+        'The tokens of "{text}" are not those that it had when its sentences got their vectors: some were merged or '
         "split. Put the component that does that before fodl_skipthought."
     )
     F221 = (
@@ -190,6 +190,14 @@ class Errors(metaclass=ErrorsWithCodes):
     F224 = (
         "The scores of '{component}' are not finite (in \"{text}\"): its training has diverged. Train it anew with a "
         "lower rate, [training.optimizer] learn_rate, or load an earlier pipeline."
+    )
+    F225 = (
+        "The target symbols were learned with {setting} = {found!r}, and the config says {setting} = {expected!r}."
+        " Load the component with the config.cfg that was saved beside it."
+    )
+    F226 = (
+        "The {what} of '{component}' are not those that its weights were trained with: they are of different saves. "
+        "Load a component with all its files from one save."
     )
 
     # Command line (F3xx)

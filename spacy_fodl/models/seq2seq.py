@@ -134,6 +134,7 @@ def build_seq2seq_v1(
         attrs={
             "label_smoothing": Free(label_smoothing),
             "scheduled_sampling": Free(scheduled_sampling),
+            "digest": "",  # Of the symbols.
         },
     )
 

@@ -7,6 +7,7 @@ doc._.fodl_vector and span._.fodl_vector do without them."""
 from typing import Any, Callable, Dict, Union
 
 import numpy as np
+from spacy.attrs import IDX
 from spacy.tokens import Doc, Span
 
 from ..errors import Errors
@@ -36,7 +37,7 @@ def set_sentence_vectors(doc: Doc, starts: np.ndarray, vectors: np.ndarray) -> N
     vectors (np.ndarray): The vector of each; zeros for one of white space. *Shape:* (sentences, width)
     """
     bounds = np.append(starts, len(doc)).astype("int64")
-    doc._.set(SENTENCE_VECTORS, {"bounds": bounds, "vectors": vectors})
+    doc._.set(SENTENCE_VECTORS, {"bounds": bounds, "offsets": offsets_of(doc, bounds), "vectors": vectors})
     add_vector_hooks(doc)
 
 
@@ -54,6 +55,17 @@ def add_vector_hooks(doc: Doc) -> Doc:
     return doc
 
 
+def offsets_of(doc: Doc, bounds: np.ndarray) -> np.ndarray:
+    """Where sentences begin in the text. *Shape:* (sentences,)"""
+    return doc.to_array(IDX)[bounds[:-1]].astype("int64")
+
+
+def is_of(found: Dict[str, np.ndarray], doc: Doc) -> bool:
+    """Whether the sentences of a document still begin where they did: tokens may be others since."""
+    bounds = found["bounds"]
+    return bool(bounds[-1] == len(doc) and (offsets_of(doc, bounds) == found["offsets"]).all())
+
+
 def document(of: Spanning) -> Doc:
     return of if isinstance(of, Doc) else of.doc
 
@@ -62,7 +74,7 @@ def has_vector(of: Spanning) -> bool:
     """Whether there is a vector that isn't zero."""
     doc = document(of)
     found = doc._.get(SENTENCE_VECTORS)
-    return found is not None and found["bounds"][-1] == len(doc) and bool(vector_of(of).any())
+    return found is not None and is_of(found, doc) and bool(vector_of(of).any())
 
 
 def vector_of(of: Spanning) -> np.ndarray:
@@ -77,8 +89,8 @@ def vector_of(of: Spanning) -> np.ndarray:
     if found is None:
         raise ValueError(Errors.F219.format(text=doc.text[:60]))
     bounds, vectors = found["bounds"], found["vectors"]
-    if bounds[-1] != len(doc):
-        raise ValueError(Errors.F220.format(text=doc.text[:60], before=bounds[-1], now=len(doc)))
+    if not is_of(found, doc):
+        raise ValueError(Errors.F220.format(text=doc.text[:60]))
     if isinstance(of, Doc):
         weights = np.ones(len(vectors), dtype="float32")
     else:

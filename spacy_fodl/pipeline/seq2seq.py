@@ -218,6 +218,7 @@ class FodlSeq2Seq(StructuredPipe):
         take_words()
         self.model.initialize(X=[example.predicted for example in sample])
         self.cfg["target"] = self.target.to_dict()
+        self._keep_digest(self.target.symbols)
 
     def _gold(self, example: Example) -> Optional[str]:
         text = example.reference._.get(TARGET)
@@ -328,6 +329,7 @@ class FodlSeq2Seq(StructuredPipe):
             with self._explained():
                 self.target.from_dict(self.cfg["target"])
             self._check_target()
+            self._check_digest(self.target.symbols, "target symbols")
 
 
 NOTHING = Result([Output([], 0.0, True)], None)

@@ -163,12 +163,18 @@ class FodlSkipThought(LossPipe):
         self.model.get_ref("network").set_dim("nO", len(self.cfg["words"]) + 2, force=True)
         take_words()
         self.model.initialize(X=[example.predicted for example in sample])
+        self._keep_digest(self.cfg["words"])
 
     def _take_words(self, words: List[str]) -> None:
         self.cfg["words"] = words
         keys = np.array([self.vocab.strings.add(word) for word in words], dtype="uint64")
         order = np.argsort(keys)
         self._keys, self._numbers = keys[order], order + UNKNOWN + 1
+
+    def _take_loaded_words(self) -> None:
+        self._take_words(list(self.cfg["words"]))
+        if self.has_decoders and self.cfg["words"]:
+            self._check_digest(self.cfg["words"], "words of the decoders")
 
     def _check_words(self) -> None:
         """The words have to be those that the decoders were trained for."""
@@ -291,7 +297,7 @@ class FodlSkipThought(LossPipe):
         RAISES (ValueError): If a file is missing, damaged, from another save, or doesn't fit the config.
         """
         super().from_disk(path, exclude=exclude)
-        self._take_words(list(self.cfg["words"]))
+        self._take_loaded_words()
         return self
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "FodlSkipThought":
@@ -303,7 +309,7 @@ class FodlSkipThought(LossPipe):
         RAISES (ValueError): If the data is damaged or doesn't fit the config.
         """
         super().from_bytes(bytes_data, exclude=exclude)
-        self._take_words(list(self.cfg["words"]))
+        self._take_loaded_words()
         return self
 
 

@@ -1,5 +1,6 @@
 """What components share whose models work out their own loss, and some of which search with a beam."""
 
+import hashlib
 import math
 from operator import index
 from typing import Any, Callable, Dict, Generic, Iterable, List, Optional, Tuple, TypeVar, cast
@@ -12,6 +13,7 @@ from ..errors import Errors
 from .saving import SafeSaving
 
 T = TypeVar("T")
+DIGEST = "digest"
 
 
 class Setting(Generic[T]):
@@ -82,6 +84,10 @@ def expect(value: T, is_good: bool) -> T:
     return value
 
 
+def digest_of(texts: List[str]) -> str:
+    return hashlib.sha256("\n".join(texts).encode("utf8")).hexdigest()
+
+
 class LossPipe(SafeSaving, TrainablePipe):
     """A component of a model from models.runs: in training it takes a batch, and gives the loss. A subclass says what a
     batch is, with _batch, and may have something to do before the model runs on one, in _before_loss."""
@@ -89,6 +95,15 @@ class LossPipe(SafeSaving, TrainablePipe):
     def _expect(self, argument: str, value: Any, is_good: bool, expected: str) -> None:
         if not is_good:
             raise ValueError(Errors.F208.format(argument=argument, value=value, component=self.name, expected=expected))
+
+    def _keep_digest(self, of: List[str]) -> None:
+        """Write to the model what the outputs of its weights stand for."""
+        self.model.attrs[DIGEST] = digest_of(of)
+
+    def _check_digest(self, of: List[str], what: str) -> None:
+        """RAISES (ValueError): If the outputs of the weights stand for something else."""
+        if self.model.attrs.get(DIGEST, "") not in ("", digest_of(of)):
+            raise ValueError(Errors.F226.format(component=self.name, what=what))
 
     def update(
         self,

@@ -19,6 +19,13 @@ END = "<eos>"
 LEAST_SYMBOLS = 4
 
 
+def check_learned(target: Any, data: Dict[str, Any], setting: str) -> None:
+    """RAISES (ValueError): If symbols were learned under another setting than the config has."""
+    found, expected = data.get(setting), getattr(target, setting)
+    if found != expected:
+        raise ValueError(Errors.F225.format(setting=setting, found=found, expected=expected))
+
+
 @runtime_checkable
 class Target(Protocol):
     """A vocabulary of symbols. Its first two are UNK and EOS."""
@@ -134,7 +141,7 @@ class Subwords:
 
 class Words:
     """Whole words, the most frequent of the training data; UNK stands for all others. A word knows whether a space
-    follows, so that texts come back as they were, but for runs of spaces, which are one space."""
+    follows, so that texts come back as they were, but for runs of white space of any kind, which are one space."""
 
     def __init__(self, size: int, lang: str) -> None:
         self.size = size
@@ -166,11 +173,12 @@ class Words:
         return "".join(f"{UNKNOWN} " if i == UNK else self.symbols[i] for i in symbols if i != EOS).strip()
 
     def to_dict(self) -> Dict[str, Any]:
-        return {"kind": "words", "words": self.symbols[2:]}
+        return {"kind": "words", "lang": self.lang, "words": self.symbols[2:]}
 
     def from_dict(self, data: Dict[str, Any]) -> None:
         if data.get("kind") != "words":
             raise ValueError(Errors.F213.format(found=data.get("kind"), expected="words"))
+        check_learned(self, data, "lang")
         self._take(list(data["words"]))
 
     def constraint(self, docs: List[Doc]) -> None:
@@ -197,7 +205,12 @@ def make_words_v1(size: int = 10000, lang: str = "xx") -> Target:
     size (int): How many at most, the most frequent first.
     lang (str): The language whose tokenizer tells words apart.
     RETURNS (Target): An empty vocabulary.
-    RAISES (ValueError): If the size is not positive.
+    RAISES (ValueError): If the size is too small for a word, or there is no such language.
     """
-    check_argument("spacy_fodl.Words.v1", "size", size, size >= LEAST_SYMBOLS, f"at least {LEAST_SYMBOLS}")
+    name = "spacy_fodl.Words.v1"
+    check_argument(name, "size", size, size >= LEAST_SYMBOLS, f"at least {LEAST_SYMBOLS}")
+    try:
+        spacy.util.get_lang_class(lang)
+    except ImportError:
+        check_argument(name, "lang", lang, False, "the code of a language that spaCy has, such as 'fr' or 'xx'")
     return Words(size, lang)

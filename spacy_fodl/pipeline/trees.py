@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional
 
 import numpy as np
 import torch
+from spacy.attrs import IS_SPACE
 from spacy.pipeline._parser_internals import nonproj
 from spacy.tokens import Doc
 from torch import Tensor
@@ -16,7 +17,7 @@ from ..transition.actions import ROOT_HEAD
 from ..transition.linearize import CLOSE, OPEN, WORD, Brackets, delinearize
 from .parser import NO_LABEL, ROOT_LABEL, attached_space, write_tree
 from .seq2seq import Handler
-from .targets import END, UNKNOWN
+from .targets import END, UNKNOWN, check_learned
 
 REPAIRS = "fodl_repairs"
 
@@ -35,6 +36,7 @@ class TreeSymbols:
         return [OPEN if symbol.startswith(OPEN) and not self.labels else symbol for symbol in text.split()]
 
     def learn(self, texts: Iterable[str]) -> None:
+        texts = list(texts)
         counts: Counter = Counter()
         for text in texts:
             symbols = self._cut(text)
@@ -43,7 +45,7 @@ class TreeSymbols:
                     raise ValueError(Errors.F216.format(text=text[:60], reason=f"'{symbol}' is no part of a tree"))
             counts.update(symbol for symbol in symbols if symbol.startswith(OPEN))
         if not counts:
-            raise ValueError(Errors.F216.format(text=next(iter(texts), "")[:60], reason="it has no brackets"))
+            raise ValueError(Errors.F216.format(text="".join(texts[:1])[:60], reason="it has no brackets"))
         self._take(sorted(counts, key=lambda symbol: (-counts[symbol], symbol)))
 
     def _take(self, brackets: List[str]) -> None:
@@ -57,19 +59,22 @@ class TreeSymbols:
         return " ".join(self.symbols[symbol] for symbol in symbols if symbol != EOS)
 
     def to_dict(self) -> Dict[str, Any]:
-        return {"kind": "trees", "brackets": self.symbols[4:]}
+        return {"kind": "trees", "labels": self.labels, "brackets": self.symbols[4:]}
 
     def from_dict(self, data: Dict[str, Any]) -> None:
         if data.get("kind") != "trees":
             raise ValueError(Errors.F213.format(found=data.get("kind"), expected="trees"))
+        check_learned(self, data, "labels")
         self._take(list(data["brackets"]))
 
     def constraint(self, docs: List[Doc]) -> Optional[Callable[[Tensor], Brackets]]:
         if not self.constrained:
             return None
         kinds = {UNKNOWN: Brackets.OTHER, END: Brackets.ENDS, WORD: Brackets.IS_WORD, CLOSE: Brackets.CLOSES}
+        if len(self.symbols) > 5:  # The only bracket there is may stand anywhere.
+            kinds[OPEN + ROOT_LABEL] = Brackets.OPENS_ROOT
         of_symbols = [kinds.get(symbol, Brackets.OPENS) for symbol in self.symbols]
-        n_words = [sum(not token.is_space for token in doc) for doc in docs]
+        n_words = [int((doc.to_array(IS_SPACE) == 0).sum()) for doc in docs]
 
         def of_documents(documents: Tensor) -> Brackets:
             device = documents.device
@@ -115,7 +120,7 @@ def set_tree(doc: Doc, text: str) -> None:
     names = [NO_LABEL] * len(doc)
     for place, head, label in zip(words.tokens.tolist(), heads, labels):
         full[place] = place if head == ROOT_HEAD else words.tokens[head]
-        names[place] = ROOT_LABEL if head == ROOT_HEAD else label or NO_LABEL
+        names[place] = ROOT_LABEL if head == ROOT_HEAD else NO_LABEL if label in ("", ROOT_LABEL) else label
     spaces, their_heads = attached_space([blank], words)
     full[spaces] = their_heads
     for space, head in zip(spaces.tolist(), their_heads.tolist()):

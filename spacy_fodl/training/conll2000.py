@@ -9,7 +9,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.training.converters import conll_ner_to_docs
 
-from .files import Line, blocks, wrong_line
+from .files import Line, blocks, check_count, wrong_line
 
 # Sentences that are handed to spaCy's converter at a time.
 CHUNK = 500
@@ -25,7 +25,10 @@ def make_conll2000_corpus_v1(
     n_sents (int): Sentences per document.
     limit (int): Documents to read; 0 for all.
     RETURNS (Callable[[Language], Iterator[Example]]): The reader.
+    RAISES (ValueError): If a number is negative, or n_sents is 0.
     """
+    check_count("spacy_fodl.Conll2000Corpus.v1", "n_sents", n_sents, least=1)
+    check_count("spacy_fodl.Conll2000Corpus.v1", "limit", limit)
 
     def read(nlp: Language) -> Iterator[Example]:
         for doc in islice(documents(path, n_sents), limit or None):

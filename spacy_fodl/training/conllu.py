@@ -1,5 +1,6 @@
 """CoNLL-U treebanks with their own tokens (universaldependencies.org/format.html)."""
 
+from itertools import islice
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple, Union, cast
 
@@ -9,7 +10,7 @@ from spacy.pipeline._parser_internals.nonproj import contains_cycle
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .files import Line, blocks, wrong_line
+from .files import Line, blocks, check_count, wrong_line
 
 Columns = Dict[str, List[Any]]
 COLUMNS = 10
@@ -29,12 +30,13 @@ def make_conllu_corpus_v1(
         parser that is to find the bounds has to be trained without.
     limit (int): Documents to read; 0 for all.
     RETURNS (Callable[[Language], Iterator[Example]]): The reader.
+    RAISES (ValueError): If a number is negative.
     """
+    check_count("spacy_fodl.ConlluCorpus.v1", "n_sents", n_sents)
+    check_count("spacy_fodl.ConlluCorpus.v1", "limit", limit)
 
     def read(nlp: Language) -> Iterator[Example]:
-        for i, sentences in enumerate(documents(path, n_sents)):
-            if limit and i >= limit:
-                return
+        for sentences in islice(documents(path, n_sents), limit or None):
             columns = joined(sentences)
             given = columns["sent_starts"] if sent_starts else None
             predicted = Doc(nlp.vocab, words=columns["words"], spaces=columns["spaces"], sent_starts=given)

@@ -4,7 +4,7 @@ import gzip
 from pathlib import Path
 from typing import Iterator, List, Tuple, Union
 
-from ..errors import Errors
+from ..errors import Errors, check_argument
 
 Line = Tuple[int, str]
 
@@ -32,19 +32,26 @@ def numbered_lines(path: Union[str, Path]) -> Iterator[Line]:
         raise ValueError(Errors.F402.format(path=path, number=number, reason=e)) from e
 
 
-def blocks(path: Union[str, Path]) -> Iterator[List[Line]]:
+def check_count(function: str, argument: str, value: int, least: int = 0) -> None:
+    """RAISES (ValueError): If a number of things to read is too small."""
+    check_argument(function, argument, value, value >= least, f"at least {least}" if least else "0 for all, or more")
+
+
+def blocks(path: Union[str, Path], most: int = 0) -> Iterator[List[Line]]:
     """The runs of lines that empty lines separate.
 
     path (Union[str, Path]): The file, as for numbered_lines.
+    most (int): Lines of a block; what is longer is cut. 0 for no limit.
     YIELDS (List[Tuple[int, str]]): Numbers and texts of the lines of a block.
     """
     block: List[Line] = []
     for number, line in numbered_lines(path):
-        if line.strip():
-            block.append((number, line))
-        elif block:
+        is_empty = not line.strip()
+        if block and (is_empty or len(block) == most):
             yield block
             block = []
+        if not is_empty:
+            block.append((number, line))
     if block:
         yield block
 

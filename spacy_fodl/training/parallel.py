@@ -9,7 +9,7 @@ from spacy.training import Example
 
 from ..errors import Errors
 from ..models.extensions import TARGET, add_target_extension
-from .files import numbered_lines
+from .files import check_count, numbered_lines
 
 
 def make_parallel_corpus_v1(
@@ -22,7 +22,9 @@ def make_parallel_corpus_v1(
     target (Union[str, Path]): The one with their translations.
     limit (int): Lines to read; 0 for all.
     RETURNS (Callable[[Language], Iterator[Example]]): The reader. Gold documents have the target in doc._.fodl_target.
+    RAISES (ValueError): If the limit is negative.
     """
+    check_count("spacy_fodl.ParallelCorpus.v1", "limit", limit)
 
     def read(nlp: Language) -> Iterator[Example]:
         add_target_extension()

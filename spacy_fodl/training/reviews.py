@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..errors import Errors
-from .files import numbered_lines, wrong_line
+from .files import check_count, numbered_lines, wrong_line
 
 
 def make_review_corpus_v1(
@@ -23,7 +23,9 @@ def make_review_corpus_v1(
     replace_breaks (bool): Whether a space takes the place of the markup `<br />`.
     limit (int): Texts to read; 0 for all.
     RETURNS (Callable[[Language], Iterator[Example]]): The reader. Gold documents have doc.cats with every label.
+    RAISES (ValueError): If the limit is negative.
     """
+    check_count("spacy_fodl.ReviewCorpus.v1", "limit", limit)
 
     def read(nlp: Language) -> Iterator[Example]:
         texts = from_folders(Path(path), labels) if Path(path).is_dir() else from_lines(path, labels)

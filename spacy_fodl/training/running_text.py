@@ -8,19 +8,26 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .files import Line, blocks
+from .files import Line, blocks, check_count
 
 
-def make_text_corpus_v1(path: Union[str, Path], limit: int = 0) -> Callable[[Language], Iterator[Example]]:
+def make_text_corpus_v1(
+    path: Union[str, Path], limit: int = 0, max_sents: int = 200
+) -> Callable[[Language], Iterator[Example]]:
     """Read texts that have a sentence a line; an empty line ends a document. Read as a stream.
 
     path (Union[str, Path]): The file, plain or .gz.
     limit (int): Documents to read; 0 for all.
+    max_sents (int): How many sentences a document has at most. Longer ones are cut, since models read a document as a
+        whole, and a book would not fit into memory; 0 for no limit.
     RETURNS (Callable[[Language], Iterator[Example]]): The reader. Both sides of an example have the sentence starts.
+    RAISES (ValueError): If a number is negative.
     """
+    check_count("spacy_fodl.TextCorpus.v1", "limit", limit)
+    check_count("spacy_fodl.TextCorpus.v1", "max_sents", max_sents)
 
     def read(nlp: Language) -> Iterator[Example]:
-        for block in islice(blocks(path), limit or None):
+        for block in islice(blocks(path, max_sents), limit or None):
             yield Example(document(nlp, block), document(nlp, block))
 
     return read

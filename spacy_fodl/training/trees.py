@@ -37,7 +37,7 @@ def symbols_of(example: Example) -> Optional[List[str]]:
 
     example (Example): The example.
     RETURNS (Optional[List[str]]): The symbols.
-    RAISES (ValueError): If the heads form a cycle.
+    RAISES (ValueError): If the heads form a cycle, or a word that has a head is labelled as a root.
     """
     if not example.reference.has_annotation("DEP"):
         return None
@@ -46,6 +46,10 @@ def symbols_of(example: Example) -> Optional[List[str]]:
     places = {word: place for place, word in enumerate(words)}
     if any(not labels[word] or heads[word] not in places for word in words):
         return None
+    for word in words:
+        if labels[word] == "ROOT" and heads[word] != word:
+            told = {"word": example.predicted[word], "text": example.reference.text[:60]}
+            raise ValueError(Errors.F211.format(component="spacy_fodl.TreeTargets.v1", **told))
     own = [ROOT_HEAD if heads[word] == word else places[heads[word]] for word in words]
     try:
         return linearize(own, [labels[word] for word in words])

@@ -24,11 +24,17 @@ def linearize(heads: Sequence[int], labels: Sequence[str]) -> List[str]:
     heads (Sequence[int]): The head of each word, ROOT_HEAD for roots, of projective trees.
     labels (Sequence[str]): The label of each word's arc, empty for none.
     RETURNS (List[str]): The symbols.
-    RAISES (ValueError): If the trees are none, arcs cross, or a label holds white space, which parts symbols.
+    RAISES (ValueError): If the trees are none, arcs cross, there is not a label a word, or a label holds white space,
+        which parts symbols.
     """
     n = len(heads)
+    if len(labels) != n:
+        raise ValueError(f"There are {n} heads and {len(labels)} labels.")
+    for head in heads:
+        if head != ROOT_HEAD and not 0 <= head < n:
+            raise ValueError(f"The head {head} is none of the {n} words.")
     for label in set(labels):
-        if label.split() not in ([], [label]):
+        if label and label.split() != [label]:
             raise ValueError(f"The label {label!r} holds white space.")
     before: List[List[int]] = [[] for _ in range(n)]
     behind: List[List[int]] = [[] for _ in range(n)]
@@ -137,17 +143,19 @@ class Brackets:
     """What may be written next, so that there are as many words as there should be, each in a bracket of its own, and
     every bracket is closed.
 
-    kinds (Tensor): The kind of each symbol: one of OTHER, OPENS, IS_WORD, CLOSES and ENDS. *Shape:* (symbols,)
+    kinds (Tensor): The kind of each symbol: one of OTHER, OPENS, IS_WORD, CLOSES, ENDS, and OPENS_ROOT, where roots
+        have a bracket of their own: then no other stands outside of all, and this one nowhere else. *Shape:* (symbols,)
     n_words (Tensor): Words of each row that is written. *Shape:* (rows,)
     one_root (bool): Whether there is one tree a row.
     """
 
-    OTHER, OPENS, IS_WORD, CLOSES, ENDS = range(5)
+    OTHER, OPENS, IS_WORD, CLOSES, ENDS, OPENS_ROOT = range(6)
 
     def __init__(self, kinds: Tensor, n_words: Tensor, one_root: bool = False) -> None:
         device = n_words.device
         n = len(n_words)
         self.kinds = kinds
+        self.tells_roots = (kinds == self.OPENS_ROOT).any()
         self.one_root = one_root
         self.n_words = n_words
         self.n_read = torch.zeros(n, dtype=torch.long, device=device)
@@ -171,7 +179,9 @@ class Brackets:
             opens = opens & (~outside | (self.n_opened == 0))
             closes = closes & ((self.depth > 1) | is_all)
         never = torch.zeros_like(outside)
-        return torch.stack([never, opens, ~has_word, closes, outside & is_all], dim=1)[:, self.kinds]
+        within = opens & ~(outside & self.tells_roots)
+        kinds = [never, within, ~has_word, closes, outside & is_all, opens & outside]
+        return torch.stack(kinds, dim=1)[:, self.kinds]
 
     def take(self, rows: Tensor) -> None:
         """Go on with some rows.
@@ -187,7 +197,7 @@ class Brackets:
         symbols (Tensor): Allowed ones. *Shape:* (rows,)
         """
         kind = self.kinds[symbols]
-        opens, is_word = kind == self.OPENS, kind == self.IS_WORD
+        opens, is_word = (kind == self.OPENS) | (kind == self.OPENS_ROOT), kind == self.IS_WORD
         self.depth = self.depth + opens.long() - (kind == self.CLOSES).long()
         self.n_opened = self.n_opened + opens
         self.n_read = self.n_read + is_word

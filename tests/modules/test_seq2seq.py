@@ -258,7 +258,8 @@ def test_nothing_is_written_that_may_not_be(width):
     # What has to be written is written, whatever the limit.
     limits = torch.tensor([1, 2, 30, 4])
     found = search(module, source, state, limits, width, n_best=min(width, 3), constraint=brackets)
-    assert found.complete.all() or width > 1
+    assert (found.lengths[:, 0] > 0).all()
+    assert found.complete[found.lengths > 0].all()
     for i, n in enumerate(lengths):
         for symbols, length, score in zip(found.symbols[i].tolist(), found.lengths[i].tolist(), found.scores[i]):
             if not length:

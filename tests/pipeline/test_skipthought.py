@@ -220,6 +220,17 @@ def test_words_of_another_save_are_noticed(nlp):
     assert again(TEXT).has_vector
     with pytest.raises(ValueError, match="F222"):
         again.get_pipe("fodl_skipthought").get_loss(examples_of(again))
+    as_many = trained(texts=[text.replace("cat", "dog") for text in STORIES])
+    with pytest.raises(ValueError, match="F226.*words of the decoders"):
+        as_many.get_pipe("fodl_skipthought").from_bytes(nlp.get_pipe("fodl_skipthought").to_bytes(exclude=["cfg"]))
+
+
+def test_initializing_again_without_sentences_is_refused_and_changes_nothing():
+    nlp = trained(model={"tok2vec": {"@architectures": "spacy_fodl.VocabEmbed.v1", "width": 16, "size": 30}})
+    before = vectors(nlp(TEXT))
+    with pytest.raises(ValueError, match="F201"):
+        nlp.initialize(lambda: examples_of(nlp, ["Entirely other words. "]))
+    assert (vectors(nlp(TEXT)) == before).all()
 
 
 def test_ten_thousand_tokens(nlp):
@@ -286,8 +297,26 @@ def test_merged_tokens_are_noticed(doc):
     with doc.retokenize() as retokenizer:
         retokenizer.merge(doc[1:3])
     assert not doc.has_vector
-    with pytest.raises(ValueError, match="F220.*had 17 tokens.*now has 16"):
+    with pytest.raises(ValueError, match="F220.*merged or split"):
         doc.vector  # noqa: B018
+
+
+@pytest.mark.filterwarnings("ignore:.*W109")
+def test_merging_and_splitting_is_noticed(doc):
+    second = list(doc.sents)[1]
+    n, start = len(doc), second.start
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[0:2])
+        retokenizer.split(doc[start + 1], ["wai", "ted"], heads=[doc[start], doc[start]])
+    assert len(doc) == n
+    assert not doc.has_vector
+    with pytest.raises(ValueError, match="F220"):
+        doc[start:].vector  # noqa: B018
+
+
+def test_a_span_as_a_document_says_why_it_has_no_vector(doc):
+    with pytest.raises(ValueError, match="F219.*as_doc"):
+        next(iter(doc.sents)).as_doc().vector  # noqa: B018
 
 
 def test_vectors_of_others_are_compared_by_their_width(nlp, doc):

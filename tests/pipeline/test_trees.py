@@ -2,6 +2,7 @@
 
 import pytest
 import spacy
+import torch
 from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import fix_random_seed
@@ -72,10 +73,37 @@ def test_a_network_that_knows_nothing_writes_trees_all_the_same():
         doc = nlp(text)
         assert doc._.fodl_repairs == 0
         assert all(token.dep_ for token in doc)
+        assert all(token.head == token for token in doc if token.dep_ == "ROOT")
         symbols = doc._.fodl_seq2seq["tokens"]
         assert len(symbols) == 3 * sum(not token.is_space for token in doc)
     nlp = made(constrained=False)
     assert nlp("You like the green ham on a day in May")._.fodl_repairs > 0
+
+
+def test_a_label_of_roots_stands_outside_of_all_alone():
+    nlp = made()
+    constraint = nlp.get_pipe("fodl_seq2seq").target.constraint([nlp.make_doc("Eat ham")])
+    brackets = constraint(torch.tensor([0]))
+    symbols = nlp.get_pipe("fodl_seq2seq").target.symbols
+    expected = [{"(ROOT"}, {"XX", *(s for s in symbols if s.startswith("(") and s != "(ROOT")}, {"XX"}]
+    for written, names in zip(("(ROOT", "(obj", ""), expected):
+        assert {s for s, may in zip(symbols, brackets.allowed()[0].tolist()) if may} == names
+        if written:
+            brackets.write(torch.tensor([symbols.index(written)]))
+    doc = nlp.make_doc("Eat ham")
+    make_set_tree_v1()(doc, "(ROOT XX (ROOT XX ) )")
+    assert [token.dep_ for token in doc] == ["ROOT", "dep"]
+    gold = Doc(nlp.vocab, words=["Eat", "ham"], heads=[0, 0], deps=["ROOT", "obj"])
+    gold[1].dep_ = "ROOT"
+    with pytest.raises(ValueError, match="F211.*ham"):
+        targets_of(nlp, [Example(nlp.make_doc("Eat ham"), gold)])
+
+
+def test_symbols_of_another_setting(tmp_path):
+    nlp = made(labels=False)
+    nlp.to_disk(tmp_path)
+    with pytest.raises(ValueError, match="F225.*labels = False.*labels = True"):
+        spacy.load(tmp_path, config={"components": {"fodl_seq2seq": {"target": {"labels": True}}}})
 
 
 def test_trees_without_labels():

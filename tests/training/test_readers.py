@@ -249,6 +249,14 @@ def test_running_text(nlp, write):
     assert second.predicted.text.strip() == "A new day."
 
 
+def test_a_book_is_cut_into_documents(nlp, write):
+    path = write("a.txt", "".join(f"Line {i}.\n" for i in range(5)) + "\nEnd.\n")
+    for most, sizes in ((0, [5, 1]), (2, [2, 2, 1, 1]), (5, [5, 1])):
+        examples = list(reader("TextCorpus", path=path, max_sents=most)(nlp))
+        assert [len(list(example.reference.sents)) for example in examples] == sizes
+    assert len(list(reader("TextCorpus", path=write("b.txt", "It rained.\n" * 450))(nlp))) == 3
+
+
 # -- All
 
 
@@ -265,6 +273,14 @@ SETTINGS = {
 def test_missing_file(nlp, name, tmp_path):
     with pytest.raises(ValueError, match="F401.*nowhere"):
         list(reader(name, **{key: tmp_path / "nowhere" for key in SETTINGS[name]})(nlp))
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_negative_numbers(name):
+    counts = ["limit", *(["n_sents"] if name.startswith("Conll") else [])]
+    for count in counts:
+        with pytest.raises(ValueError, match=f"F101.*{count}"):
+            reader(name, **{key: "a" for key in SETTINGS[name]}, **{count: -1})
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -47,6 +47,21 @@ def test_crossing_arcs_and_cycles_are_refused(heads):
         linearize(heads, [""] * len(heads))
 
 
+@pytest.mark.parametrize(
+    ("heads", "labels", "message"),
+    [
+        ([5, ROOT_HEAD], ["a", "b"], "head 5 is none of the 2"),
+        ([-2, ROOT_HEAD], ["a", "b"], "head -2"),
+        ([1, ROOT_HEAD], ["a"], "2 heads and 1 labels"),
+        ([ROOT_HEAD], [" "], "white space"),
+        ([ROOT_HEAD], ["a b"], "white space"),
+    ],
+)
+def test_what_is_no_tree_is_refused(heads, labels, message):
+    with pytest.raises(ValueError, match=message):
+        linearize(heads, labels)
+
+
 def test_ten_thousand_words_deep():
     heads = [ROOT_HEAD, *range(9999)]
     assert delinearize(linearize(heads, ["x"] * 10000), 10000) == (heads, ["x"] * 10000, 0)
