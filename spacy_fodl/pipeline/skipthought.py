@@ -239,7 +239,7 @@ class FodlSkipThought(LossPipe):
     def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
         """How well neighbouring sentences are foreseen from vectors.
 
-        examples (Iterable[Example]): The examples. What comes after score_words words is not looked at.
+        examples (Iterable[Example]): The examples. No more are looked at once score_words words are, 32 at a time.
         RETURNS (Dict[str, Any]): thought_acc, the share of their words, and of their ends, that the decoders think
             the likeliest, given the words before; thought_perplexity, the geometric mean of one over the
             probability of a word. None without decoders, or where no document has two sentences.
