@@ -22,7 +22,8 @@ from ..transition.actions import ROOT_HEAD, n_actions
 from ..transition.marginals import head_marginals
 from ..transition.oracle import complete
 from ..transition.search import NEVER
-from .structured import StructuredPipe, count, flag, one_of, real
+from .settings import count, flag, one_of, real
+from .structured import StructuredPipe
 from .survey import survey
 
 ROOT_LABEL = "ROOT"

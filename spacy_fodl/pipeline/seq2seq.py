@@ -12,7 +12,8 @@ from thinc.api import Config, Model
 from ..errors import KEEP_USER_DATA, Errors
 from ..models.extensions import TARGET, add_target_extension
 from ..models.seq2seq import Batch, Output, Query, Result, SearchSettings
-from .structured import StructuredPipe, count, flag, real
+from .settings import count, flag, real
+from .structured import StructuredPipe
 from .survey import survey
 from .targets import Target
 

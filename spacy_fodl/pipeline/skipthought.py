@@ -22,7 +22,8 @@ from ..models.skipthought import Batch, Loss, Sentences
 from ..models.words import places_in
 from ..modules.skipthought import UNKNOWN, SkipThought
 from .sentence_vectors import set_sentence_vectors
-from .structured import LossPipe, count, flag
+from .settings import count, flag
+from .structured import LossPipe
 from .survey import survey
 
 SCORED_DOCS = 32

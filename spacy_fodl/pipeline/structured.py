@@ -1,9 +1,8 @@
 """What components share whose models work out their own loss, and some of which search with a beam."""
 
 import hashlib
-import math
 from operator import index
-from typing import Any, Callable, Dict, Generic, Iterable, List, Optional, Tuple, TypeVar, cast
+from typing import Any, Dict, Iterable, List, Optional, Tuple, cast
 
 from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.training import Example, validate_examples
@@ -12,76 +11,7 @@ from thinc.api import Optimizer, set_dropout_rate
 from ..errors import Errors
 from .saving import SafeSaving
 
-T = TypeVar("T")
 DIGEST = "digest"
-
-
-class Setting(Generic[T]):
-    """An attribute of a component that can be set at any time, and is checked whenever it is.
-
-    take (Callable[[Any], T]): The value to keep, of one that is set; raises TypeError or ValueError if it is no good.
-    expected (str): What it must be.
-    """
-
-    def __init__(self, take: Callable[[Any], T], expected: str, name: str = "") -> None:
-        self.take = take
-        self.expected = expected
-        self.name = name
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, pipe: "LossPipe", owner: Optional[type] = None) -> T:
-        return cast(T, pipe.__dict__[self.name])
-
-    def __set__(self, pipe: "LossPipe", value: Any) -> None:
-        pipe.__dict__[self.name] = self.checked(pipe, value)
-
-    def checked(self, pipe: "LossPipe", value: Any) -> T:
-        """RAISES (ValueError): If the value is no good."""
-        try:
-            return self.take(value)
-        except (TypeError, ValueError):
-            pipe._expect(self.name, value, False, self.expected)
-            raise
-
-
-def count(least: int, or_none: str = "") -> Setting[Any]:
-    """An integer, of numpy and torch too.
-
-    least (int): The least that it may be.
-    or_none (str): What None means, where it may be None.
-    """
-
-    def take(value: Any) -> Optional[int]:
-        return None if value is None and or_none else expect(index(value), index(value) >= least)
-
-    return Setting(take, f"an integer, at least {least}" + (f", or null for {or_none}" if or_none else ""))
-
-
-def real(least: float, most: float = math.inf, name: str = "") -> Setting[float]:
-    """A finite number from least to most."""
-
-    def take(value: Any) -> float:
-        return expect(float(value), not isinstance(value, str) and math.isfinite(value) and least <= value <= most)
-
-    return Setting(take, f"a number, at least {least:g}" + (f" and at most {most:g}" if most < math.inf else ""), name)
-
-
-def flag() -> Setting[bool]:
-    """True or false."""
-    return Setting(lambda value: expect(bool(value), value in (True, False)), "true or false")
-
-
-def one_of(*values: str) -> Setting[str]:
-    """One of some texts."""
-    return Setting(lambda value: expect(value, value in values), " or ".join(f'"{value}"' for value in values))
-
-
-def expect(value: T, is_good: bool) -> T:
-    if not is_good:
-        raise ValueError
-    return value
 
 
 def digest_of(texts: List[str]) -> str:
