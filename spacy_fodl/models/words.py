@@ -25,13 +25,21 @@ DocsToVectors = Model[List[Doc], List[Floats2d]]
 LEARN = "learn_words"
 
 
-def learn_words(model: Model, docs: Iterable[Doc]) -> Callable[[], None]:
-    """Learn for the word embeddings in a model which words there are, of all training documents.
+def learn_words(model: Model, docs: Iterable[Doc]) -> None:
+    """Let the word embeddings in a model learn which words there are. To be called before model.initialize, with all
+    training documents.
 
-    model (Model): The model of a component. It may have no such embedding.
+    model (Model): The model of a component; any model without such an embedding is left as it is.
     docs (Iterable[Doc]): The documents, read once, and only when an embedding needs them.
-    RETURNS (Callable[[], None]): Lets the embeddings take the words over, to be called before model.initialize: until
-        then the model is what it was.
+    """
+    count_words(model, docs)()
+
+
+def count_words(model: Model, docs: Iterable[Doc]) -> Callable[[], None]:
+    """The first half of learn_words, which leaves the model as it is.
+
+    model, docs: As in learn_words.
+    RETURNS (Callable[[], None]): The second half: the embeddings take the words over.
     """
     learners = [node for node in model.walk() if LEARN in node.attrs]
     counts: Dict[str, Counter] = {node.attrs["attr"].value: Counter() for node in learners}

@@ -6,7 +6,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Model
 
-from ..models.words import learn_words
+from ..models.words import count_words
 
 SAMPLE_DOCS = 10
 
@@ -51,8 +51,8 @@ def survey(
             yield example.predicted
 
     docs = read()
-    take_words = learn_words(model, docs)
-    for _ in docs:  # What learn_words left unread, as far as it is needed.
+    take_words = count_words(model, docs)
+    for _ in docs:  # What count_words left unread, as far as it is needed.
         if not needs_all and len(sample) == SAMPLE_DOCS:
             break
     return Survey(sample, n_examples, take_words)

@@ -19,7 +19,7 @@ def make_count_words_v1(corpus: Callable[[Language], Iterable[Example]]) -> Call
     def count_words(nlp: Language) -> Language:
         for _, pipe in nlp.pipeline:
             if hasattr(pipe, "model"):
-                learn_words(pipe.model, (example.predicted for example in corpus(nlp)))()
+                learn_words(pipe.model, (example.predicted for example in corpus(nlp)))
         return nlp
 
     return count_words
