@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..errors import check_argument, check_training
 from ..layers import Free
-from ..modules.attention import ATTENTIONS
+from ..modules.attention import ATTENTIONS, COMPARISONS
 from ..modules.seq2seq import EOS, Constraint, Seq2Seq, search
 from .runs import running_model
 
@@ -21,7 +21,7 @@ ARCHITECTURE = "spacy_fodl.Seq2Seq.v1"
 # Places that are worked on together when predicting, padding included.
 PREDICT_PLACES = 8192
 # Pairs of a place of the source and one of the target that are compared at the same time in training.
-TRAIN_COMPARISONS = 131072
+TRAIN_COMPARISONS = COMPARISONS
 IGNORE = -1
 # Of an output, so that every limit is a number that an integer can hold.
 MOST_SYMBOLS = 10**9
@@ -134,7 +134,6 @@ def build_seq2seq_v1(
         attrs={
             "label_smoothing": Free(label_smoothing),
             "scheduled_sampling": Free(scheduled_sampling),
-            "digest": "",  # Of the symbols.
         },
     )
 
@@ -185,21 +184,11 @@ class Training:
     def groups(targets: Dict[int, List[int]], lengths: List[int]) -> List[List[int]]:
         """All documents with a target, or groups of similar length where together they would take too much room: a long
         source or target pads all others of its group."""
-
-        def room(documents: List[int]) -> int:
-            n_source = max(lengths[document] for document in documents) + 1
-            n_target = max(len(targets[document]) for document in documents) + 1
-            return len(documents) * n_source * n_target
-
-        if room(list(targets)) <= TRAIN_COMPARISONS:
+        steps = {document: len(target) + 1 for document, target in targets.items()}
+        its_lengths = {document: lengths[document] for document in targets}
+        if len(targets) * (max(its_lengths.values()) + 1) * max(steps.values()) <= TRAIN_COMPARISONS:
             return [list(targets)]
-        groups: List[List[int]] = []
-        for document in sorted(targets, key=lambda one: (-lengths[one], -len(targets[one]))):
-            if groups and room([*groups[-1], document]) <= TRAIN_COMPARISONS:
-                groups[-1].append(document)
-            else:
-                groups.append([document])
-        return groups
+        return by_length(its_lengths, TRAIN_COMPARISONS, steps)
 
     def decoded(
         self, network: Seq2Seq, tokens: Tensor, lengths: Tensor, targets: List[List[int]], dropout: float
@@ -282,12 +271,22 @@ def some_documents(tokens: Tensor, lengths: Tensor, documents: List[int]) -> Tup
     return tokens[rows + starts.repeat_interleave(n, output_size=len(rows))], n
 
 
-def by_length(lengths: Dict[int, int], places: int) -> List[List[int]]:
-    """Groups of documents of similar length. Padded, none takes more places than that, but for single documents."""
+def by_length(lengths: Dict[int, int], room: int, steps: Optional[Dict[int, int]] = None) -> List[List[int]]:
+    """Groups of documents of similar length. Padded, none takes more room than that, but for single documents.
+
+    lengths (Dict[int, int]): The tokens of each document.
+    room (int): How many places, or pairs of a place and a step, a group may take.
+    steps (Optional[Dict[int, int]]): The steps of each document, where they count too.
+    """
+    steps = steps or dict.fromkeys(lengths, 1)
     groups: List[List[int]] = []
-    for document in sorted(lengths, key=lambda one: -lengths[one]):
-        if groups and (len(groups[-1]) + 1) * (lengths[groups[-1][0]] + 1) <= places:
+    longest = most_steps = 0
+    for document in sorted(lengths, key=lambda one: (-lengths[one], -steps[one])):
+        its_steps = steps[document]
+        if groups and (len(groups[-1]) + 1) * (longest + 1) * max(most_steps, its_steps) <= room:
             groups[-1].append(document)
+            most_steps = max(most_steps, its_steps)
         else:
             groups.append([document])
+            longest, most_steps = lengths[document], its_steps
     return groups

@@ -121,7 +121,7 @@ def build_skip_thought_v1(
         nO=nO,
         dropout=dropout,
         grad_clip=grad_clip,
-        attrs={"n_samples": Free(n_samples), "max_words": Free(max_words), "digest": ""},
+        attrs={"n_samples": Free(n_samples), "max_words": Free(max_words)},
     )
 
 

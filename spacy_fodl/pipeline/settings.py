@@ -41,7 +41,7 @@ class Setting(Generic[T]):
             raise
 
 
-def count(least: int, or_none: str = "") -> Setting[Any]:
+def count(least: int, or_none: str = "", name: str = "") -> Setting[Any]:
     """An integer, of numpy and torch too.
 
     least (int): The least that it may be.
@@ -51,7 +51,7 @@ def count(least: int, or_none: str = "") -> Setting[Any]:
     def take(value: Any) -> Optional[int]:
         return None if value is None and or_none else expect(index(value), index(value) >= least)
 
-    return Setting(take, f"an integer, at least {least}" + (f", or null for {or_none}" if or_none else ""))
+    return Setting(take, f"an integer, at least {least}" + (f", or null for {or_none}" if or_none else ""), name)
 
 
 def real(least: float, most: float = math.inf, name: str = "") -> Setting[float]:

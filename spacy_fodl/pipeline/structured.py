@@ -1,7 +1,6 @@
 """What components share whose models work out their own loss, and some of which search with a beam."""
 
 import hashlib
-from operator import index
 from typing import Any, Dict, Iterable, List, Optional, Tuple, cast
 
 from spacy.pipeline.trainable_pipe import TrainablePipe
@@ -10,6 +9,7 @@ from thinc.api import Optimizer, set_dropout_rate
 
 from ..errors import Errors
 from .saving import SafeSaving
+from .settings import count
 
 DIGEST = "digest"
 
@@ -108,7 +108,7 @@ class StructuredPipe(LossPipe):
 
     @beam_width.setter
     def beam_width(self, value: int) -> None:
-        value = self._at_least(1, "beam_width", value)
+        value = count(1, name="beam_width").checked(self, value)
         self._expect("beam_width", value, value >= self.n_best, f"at least n_best, which is {self.n_best}")
         self._beam_width = value
 
@@ -119,14 +119,6 @@ class StructuredPipe(LossPipe):
 
     @n_best.setter
     def n_best(self, value: int) -> None:
-        value = self._at_least(self.fewest_best, "n_best", value)
+        value = count(self.fewest_best, name="n_best").checked(self, value)
         self._expect("n_best", value, value <= self.beam_width, f"at most beam_width, which is {self.beam_width}")
         self._n_best = value
-
-    def _at_least(self, least: int, argument: str, value: Any) -> int:
-        try:
-            number = index(value)  # Integers of numpy and torch too.
-        except TypeError:
-            number = least - 1
-        self._expect(argument, value, number >= least, f"an integer, at least {least}")
-        return number

@@ -71,7 +71,7 @@ class TreeSymbols:
         if not self.constrained:
             return None
         kinds = {UNKNOWN: Brackets.OTHER, END: Brackets.ENDS, WORD: Brackets.IS_WORD, CLOSE: Brackets.CLOSES}
-        if len(self.symbols) > 5:  # The only bracket there is may stand anywhere.
+        if len(self.symbols) > len(kinds) + 1:  # The only bracket there is may stand anywhere.
             kinds[OPEN + ROOT_LABEL] = Brackets.OPENS_ROOT
         of_symbols = [kinds.get(symbol, Brackets.OPENS) for symbol in self.symbols]
         n_words = [int((doc.to_array(IS_SPACE) == 0).sum()) for doc in docs]
