@@ -64,7 +64,7 @@ class System(NamedTuple):
 
 
 SYSTEMS: Dict[str, System] = {
-    "fodl": System("`configs/translate.cfg`, additive attention", lambda: ours("translate.cfg")),
+    "fodl": System("`configs/translate.cfg`, dot attention", lambda: ours("translate.cfg")),
     "additive": System(f"additive attention, {KIND_STEPS:,} steps", kind("additive")),
     "dot": System(f"dot attention, {KIND_STEPS:,} steps", kind("dot")),
     "static": System(f"static attention, {KIND_STEPS:,} steps", kind("static")),
