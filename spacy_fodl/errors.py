@@ -207,6 +207,7 @@ class Errors(metaclass=ErrorsWithCodes):
     F304 = "{path} holds no {what}."
     F305 = "--label is for reviews only."
     F306 = "{path} holds no scores. Expected is the file that 'python -m spacy evaluate --output' writes."
+    F309 = "{path} is no .spacy file. Convert it first, with 'python -m spacy fodl convert' or spaCy's own 'convert'."
     F310 = "{model} is no folder that the pipeline could be written back to. Name one with --output."
     F311 = (
         "With a beam of 1, as '{component}' has it, there are no probabilities of heads to calibrate. Name another one:"
@@ -258,7 +259,10 @@ class Errors(metaclass=ErrorsWithCodes):
         "The recurrent encoder has no layer {layer} with direction '{direction}'. Its layers are 0 to {last}, its "
         "directions {directions}."
     )
-    F504 = "A document without tokens has no states to look into. Pass one with at least one token."
+    F504 = (
+        "A document without tokens, or of white space alone where that is not read, has no states to look into. Pass "
+        "one with at least one word."
+    )
     F505 = (
         "Drawing needs matplotlib and resvg_py. Install the extra: pip install 'spacy-fodl[viz]', or in a checkout "
         "'.[viz]'"

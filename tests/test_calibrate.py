@@ -23,6 +23,7 @@ def folder(tmp_path_factory):
     docs[0][2].dep_ = ""
     DocBin(docs=[*docs, Doc(nlp.vocab)]).to_disk(path / "dev.spacy")
     DocBin(docs=[Doc(nlp.vocab, words=["Eat"])]).to_disk(path / "plain.spacy")
+    (path / "dev.conllu").touch()
     spacy.blank("en").to_disk(path / "blank")
     return path
 
@@ -35,6 +36,7 @@ def test_the_temperature_is_stored(folder, tmp_path):
     assert done.returncode == 0, done.stderr + done.stdout
     found = json.loads(numbers.read_text())
     assert found["words"] == 5 - 1 + 4 + 5 + 7 + 9
+    assert "fitted to 29 words" in done.stdout
     assert found["before"]["temperature"] == 1.0
     assert sum(found["after"]["counts"]) == found["words"]
     loaded = spacy.load(output).get_pipe("fodl_parser")
@@ -78,6 +80,8 @@ def test_gold_sentences_are_given(folder, tmp_path):
         ("model", "dev.spacy", ["--beam-width", "0"], "F208"),
         ("model", "missing.spacy", [], "F401"),
         ("model", "plain.spacy", [], "F304"),
+        ("model", "dev.conllu", [], "F309"),
+        ("model", "dev.spacy", ["--plot", "plot.docx"], "F509"),
         ("blank", "dev.spacy", [], "F312"),
     ],
 )

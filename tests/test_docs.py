@@ -81,7 +81,8 @@ def write_the_files_of_a_user(folder):
     shutil.copy(folder / "my-dev.tsv", folder / "texts.tsv")
     shutil.copy(starter / "running" / "text.txt", folder / "book.txt")
     for language in ("en", "fr"):
-        shutil.copy(starter / "pairs" / f"dev.{language}", folder / f"text.{language}")
+        for name in ("text", "train", "dev"):
+            shutil.copy(starter / "pairs" / f"dev.{language}", folder / f"{name}.{language}")
     with gzip.open(folder / "treebank.conllu.gz", "wb") as file:
         file.write((folder / "my-dev.conllu").read_bytes())
     with gzip.open(folder / "train.txt.gz", "wt", encoding="utf8") as file:

@@ -9,6 +9,7 @@ from thinc.api import Model
 
 from ..errors import Errors
 from ..layers import torch_modules
+from ..models.seq2seq import are_words, of_words
 from ..modules.seq2seq import EOS, Constraint, Seq2Seq
 from .reading import token_vectors
 
@@ -21,19 +22,23 @@ def decoder_steps(
     then what was written.
 
     model (Model): A spacy_fodl.Seq2Seq.v1 with weights: nlp.get_pipe("fodl_seq2seq").model.
-    doc (Doc): The source. Behind a listener it must have passed the component that is listened to.
+    doc (Doc): The source. Behind a listener it must have passed the component that is listened to. White space is not
+        read.
     symbols (Sequence[int]): The numbers of the symbols, without EOS.
     constraint (Optional[Callable[[Tensor], Constraint]]): What may be written, as the target of the component says:
         nlp.get_pipe("fodl_seq2seq").target.constraint([doc]).
     RETURNS (np.ndarray): The last row is what comes after the last symbol. What the constraint forbids has 0, the
         others what the network gives them. *Shape:* (symbols + 1, size of the vocabulary)
-    RAISES (ValueError): If the model is of another kind or has no weights, or the document is empty or has not passed
-        the component that is listened to.
+    RAISES (ValueError): If the model is of another kind or has no weights, or the document has no words or has not
+        passed the component that is listened to.
     """
     network = find_seq2seq(model)
     device = network.end_of_source.device
     tokens = token_vectors(model, doc, device)
-    source, state = network.encode(tokens, torch.tensor([len(tokens)], device=device))
+    tokens, lengths = of_words(tokens, are_words([doc]))
+    if not len(tokens):
+        raise ValueError(Errors.F504)
+    source, state = network.encode(tokens, lengths)
     inputs: List[int] = [EOS, *symbols]
     features, _, _ = network.decode(torch.tensor([inputs], device=device), source, state)
     probs = torch.softmax(network.output(features[0]), dim=1)

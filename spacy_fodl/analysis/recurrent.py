@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import Errors
 from ..layers import torch_modules
+from ..models.seq2seq import are_words
 from ..modules.rnn import CELLS, RNNEncoder, RNNPooling
 from ..modules.seq2seq import Seq2Seq
 from ..modules.skipthought import SkipThought
@@ -66,7 +67,7 @@ def read_vectors(model: Model, doc: Doc, which: int = 0) -> Tuple[RNNEncoder, Te
     doc (Doc): The document.
     which (int): Which encoder, if there are several, as find_encoders has them.
     RETURNS (Tuple[RNNEncoder, Tensor, List[str]]): The encoder; the vectors, *shape* (tokens, width); and the texts of
-        these tokens, fewer than in the document where the model truncates.
+        these tokens, fewer than in the document where the model truncates, or reads no white space.
     RAISES (ValueError): If the model holds no encoder, has no weights, or reads nothing of the document.
     """
     encoder = find_encoders(model)[which]
@@ -84,19 +85,23 @@ def read_vectors(model: Model, doc: Doc, which: int = 0) -> Tuple[RNNEncoder, Te
             model.predict([doc])
     finally:
         hook.remove()
-    texts = [token.text for token in doc]
-    read = [texts[i] for i in read_tokens(model, encoder, len(doc))]
+    if not seen:
+        raise ValueError(Errors.F504)
+    read = [doc[i].text for i in read_tokens(model, encoder, doc)]
     # A translator reads the end of its source too.
     return encoder, seen[0], [*read, *[END] * (len(seen[0]) - len(read))]
 
 
-def read_tokens(model: Model, encoder: RNNEncoder, n: int) -> List[int]:
-    """The places of the tokens that an encoder reads of a document of n tokens: a classifier may truncate."""
-    places = torch.arange(n, device="cpu")
+def read_tokens(model: Model, encoder: RNNEncoder, doc: Doc) -> List[int]:
+    """The places of the tokens that an encoder reads of a document: a classifier may truncate, and a translator reads
+    no white space."""
+    places = torch.arange(len(doc), device="cpu")
     for node in model.walk():
         for module in torch_modules(node):
             if isinstance(module, RNNPooling) and module.encoder is encoder:
-                places, _ = module.truncated(places, torch.tensor([n], device="cpu"))
+                places, _ = module.truncated(places, torch.tensor([len(doc)], device="cpu"))
+            elif isinstance(module, Seq2Seq) and module.encoder is encoder:
+                places = places[torch.from_numpy(are_words([doc])[0])]
     return cast(List[int], places.tolist())
 
 

@@ -20,6 +20,9 @@ from ..pipeline.parser import MISSING, FodlParser
 from .code import CODE
 
 BATCH = 128
+# Of fewer words a calibration error is mostly chance.
+FEW_WORDS = 1000
+PLOTS = (".png", ".svg", ".pdf")
 NO_WORD = -1
 
 
@@ -52,6 +55,12 @@ def calibrate(
             raise ValueError(Errors.F311.format(component=parser.name))
         if not data.is_file():
             raise ValueError(Errors.F401.format(path=data))
+        if data.suffix != ".spacy":
+            raise ValueError(Errors.F309.format(path=data))
+        if plot and plot.suffix not in PLOTS:
+            raise ValueError(
+                Errors.F509.format(argument="--plot", value=str(plot), expected=f"named {' or '.join(PLOTS)}")
+            )
         examples = list(Corpus(data, gold_preproc=gold_preproc)(nlp))
         if gold_preproc:
             give_sentences(examples)
@@ -65,6 +74,8 @@ def calibrate(
         }
         if not 0.01 < temperature < 100:
             msg.warn(f"The temperature {temperature:.3f} is extreme: is there enough data, and is some of it wrong?")
+        if len(evidence.correct) < FEW_WORDS:
+            msg.warn(f"A temperature fitted to {len(evidence.correct):,} words is not much of a measurement.")
         # What a missing library makes fail comes first: the pipeline is unchanged then.
         report(found, {"before": before, "after": temperature}, evidence, json, plot)
         parser.temperature = temperature
@@ -140,11 +151,18 @@ def report(
 ) -> None:
     accuracy = evidence.correct.mean()
     rows = [
-        [name, f"{temperatures[name]:.3f}", f"{confidence_of(one):.2%}", f"{accuracy:.2%}", f"{one.error:.2%}"]
+        [
+            name,
+            f"{len(evidence.correct):,}",
+            f"{temperatures[name]:.3f}",
+            f"{confidence_of(one):.2%}",
+            f"{accuracy:.2%}",
+            f"{one.error:.2%}",
+        ]
         for name, one in found.items()
     ]
-    header = ["", "temperature", "mean probability", "accuracy of heads", "calibration error"]
-    print(table(rows, header=header, divider=True, aligns=("l", "r", "r", "r", "r")))
+    header = ["", "words", "temperature", "mean probability", "accuracy of heads", "calibration error"]
+    print(table(rows, header=header, divider=True, aligns=("l", "r", "r", "r", "r", "r")))
     if json:
         figures: Dict[str, Any] = {"words": len(evidence.correct), "accuracy": float(accuracy)}
         for name, one in found.items():

@@ -49,12 +49,15 @@ def explain_cli(
                 use_beam(nlp, beam_width)
             has_parser = any(isinstance(pipe, FodlParser) for _, pipe in nlp.pipeline)
             tree = annotated(nlp, gold, text) if gold and has_parser else None
-            (view,) = explain(nlp, text, tree).views
+            # With a tree its tokens are read: those of the tokenizer may be others.
+            (view,) = explain(nlp, text if tree is None else tree, tree).views
             if not view.sections and not view.notes:
                 raise ValueError(Errors.F301.format(model=model, pipes=", ".join(nlp.pipe_names) or "none"))
             view.title = f"A look into {model}"
             if gold and not has_parser:
                 msg.warn(f"{model} has no fodl_parser whose beam could lose the tree of {gold}")
+            for note in view.notes:
+                msg.warn(note)
             page.views.append(view)
         msg.good(f"Wrote {page.save(output)}")
         if figures:
@@ -73,6 +76,8 @@ def use_beam(nlp: Language, beam_width: int) -> None:
 
 def annotated(nlp: Language, path: Path, text: str) -> Doc:
     """The document with a text out of a file."""
+    if not path.is_file():
+        raise ValueError(Errors.F401.format(path=path))
     for doc in DocBin().from_disk(path).get_docs(nlp.vocab):
         if doc.text.strip() == text.strip():
             return doc

@@ -51,11 +51,14 @@ def sections(name: str, pipe: FodlParser, before: Doc, doc: Doc, gold: Optional[
     if gold is not None:
         try:
             annotated = annotated_arcs(pipe, before, gold, found)
-        except ValueError as e:
+        except (TypeError, ValueError) as e:
             yield f"{name}: the annotated tree can't be followed. {e}"
         else:
             if None in annotated:
-                yield f"{name}: the annotated tree can't be followed where tokens lack a head or a label."
+                what = "tokens lack a head or a label"
+                if [token.text for token in gold] != tokens:
+                    what += ", or are others than those of the text"
+                yield f"{name}: the annotated tree can't be followed where {what}."
     if len(found) > MOST_STRETCHES:
         yield f"{name}: of {len(found)} sentences the first {MOST_STRETCHES} are shown step by step."
     for i, (derivation, arcs) in enumerate(zip(found[:MOST_STRETCHES], annotated)):
@@ -153,15 +156,20 @@ def tree_drawing(
     span (Span): The words.
     heads (Sequence[int]): The head of each word, as its place in the document; its own for a root.
     deps (Sequence[str]): The labels. They are escaped here, since displaCy doesn't.
-    RETURNS (Union[Drawing, str]): The section, or a note where a tree is too large for one.
+    RETURNS (Union[Drawing, str]): The section, or a note where all trees are too large for one.
     """
     first = span.start
     local = [head - first for head in heads]
     bounds = uncovered(local)
-    if max(np.diff(bounds)) > MOST_WORDS:
-        return f"{title}: trees of more than {MOST_WORDS} words are not drawn."
+    places = [(start, end) for start, end in zip(bounds, bounds[1:]) if end - start <= MOST_WORDS]
+    n_large = len(bounds) - 1 - len(places)
+    if n_large:
+        note = f"{n_large} {'tree' if n_large == 1 else 'trees'} of more than {MOST_WORDS} words can't be drawn."
+        if not places:
+            return f"{title}: {note}"
+        caption += f" {note}"
     drawn = []
-    for start, end in zip(bounds, bounds[1:]):
+    for start, end in places:
         arcs: List[Dict[str, Any]] = []
         for child, head in enumerate(local[start:end], start):
             if head != child:

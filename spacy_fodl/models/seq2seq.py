@@ -6,6 +6,7 @@ from typing import Callable, Dict, List, Literal, NamedTuple, Optional, Tuple, U
 import numpy as np
 import torch
 import torch.nn.functional as F
+from spacy.attrs import IS_SPACE
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
@@ -59,8 +60,8 @@ class Result(NamedTuple):
     outputs: List[Output]
     """The best first."""
     attention: Optional[np.ndarray]
-    """The weights of the source tokens and of EOS behind them at each symbol of the best output, its EOS included.
-    *Shape:* (symbols, tokens + 1)"""
+    """The weights of the source tokens and of EOS behind them at each symbol of the best output, its EOS included;
+    0 for white space. *Shape:* (symbols, tokens + 1)"""
 
 
 def build_seq2seq_v1(
@@ -100,7 +101,8 @@ def build_seq2seq_v1(
     nO (Optional[int]): Number of symbols; None to infer it.
     RETURNS (Model): The model. It takes a Query, or documents to look for the likeliest symbols of, and gives a Result
         each; in training it takes a Batch and gives the loss. It is the mean over all symbols, which grad_clip goes
-        with; the losses of other components are sums, so on a tok2vec that it shares with them it weighs little.
+        with; the losses of other components are sums, so on a tok2vec that it shares with them it weighs little. Of the
+        vectors of tok2vec those of white space are not read.
     RAISES (ValueError): If a number is out of its range, or there is no such attention.
     """
     check_argument(ARCHITECTURE, "attention", attention, attention in ATTENTIONS, f"one of {', '.join(ATTENTIONS)}")
@@ -141,9 +143,26 @@ def build_seq2seq_v1(
 def make_run(model: Model, X: Union[List[Doc], Query, Batch]) -> Tuple[List[Doc], Union["Training", "Prediction"]]:
     if isinstance(X, Batch):
         shares = (model.attrs[name].value for name in ("label_smoothing", "scheduled_sampling"))
-        return X.docs, Training(X.targets, *shares)
+        return X.docs, Training(are_words(X.docs), X.targets, *shares)
     docs, settings = X if isinstance(X, Query) else (X, SearchSettings())
-    return docs, Prediction(settings)
+    return docs, Prediction(are_words(docs), settings)
+
+
+def are_words(docs: List[Doc]) -> List[np.ndarray]:
+    """Whether each token of each document is more than white space."""
+    return [doc.to_array(IS_SPACE) == 0 for doc in docs]
+
+
+def of_words(tokens: Tensor, words: List[np.ndarray]) -> Tuple[Tensor, Tensor]:
+    """The vectors of words out of those of all tokens, and their numbers a document.
+
+    tokens (Tensor): *Shape:* (tokens, width)
+    words (List[np.ndarray]): Whether each token is a word.
+    RETURNS (Tuple[Tensor, Tensor]): *Shapes:* (words, width), (documents,)
+    """
+    lengths = torch.tensor([int(its.sum()) for its in words], device=tokens.device)
+    every = np.concatenate(words)
+    return (tokens if every.all() else tokens[torch.from_numpy(every).to(tokens.device)]), lengths
 
 
 class SearchSettings(NamedTuple):
@@ -153,7 +172,7 @@ class SearchSettings(NamedTuple):
     n_best: int = 1
     length_power: float = 1.0
     max_ratio: float = 3.0
-    """How many symbols an output may have for each token of the source,"""
+    """How many symbols an output may have for each word of the source,"""
     max_extra: int = 20
     """and so many more."""
     keep_attention: bool = False
@@ -165,6 +184,7 @@ class SearchSettings(NamedTuple):
 class Training:
     """The mean cross-entropy of the symbols of known targets, each given the ones before it (teacher forcing)."""
 
+    words: List[np.ndarray]
     targets: List[Optional[List[int]]]
     label_smoothing: float
     scheduled_sampling: float
@@ -173,6 +193,7 @@ class Training:
         targets = {i: target for i, target in enumerate(self.targets) if target is not None}
         if not targets:
             return tokens.sum() * 0
+        tokens, lengths = of_words(tokens, self.words)
         parts = []
         for documents in self.groups(targets, lengths.tolist()):
             its_targets = [targets[document] for document in documents]
@@ -217,9 +238,11 @@ class Training:
 class Prediction:
     """Looks for the best outputs, for sources of similar length together."""
 
+    words: List[np.ndarray]
     settings: SearchSettings
 
     def __call__(self, network: Seq2Seq, tokens: Tensor, lengths: Tensor, dropout: float) -> List[Result]:
+        tokens, lengths = of_words(tokens, self.words)
         results: List[Result] = [Result([], None)] * len(lengths)
         there = {document: n for document, n in enumerate(lengths.tolist()) if n}
         for documents in by_length(there, PREDICT_PLACES // self.settings.beam_width):
@@ -228,7 +251,7 @@ class Prediction:
             if self.settings.constraint is not None:
                 constraint = self.settings.constraint(torch.tensor(documents, device=tokens.device))
             for document, result in zip(documents, self.found(network, *its, constraint)):
-                results[document] = result
+                results[document] = self.over_tokens(result, self.words[document])
         return results
 
     def found(
@@ -251,15 +274,23 @@ class Prediction:
         symbols, sizes, scores, complete = (column.tolist() for column in found[:4])
         weights = None if found.weights is None else found.weights.cpu().numpy()
         results = []
-        for i, n_tokens in enumerate(lengths.tolist()):
+        for i, n_words in enumerate(lengths.tolist()):
             outputs = [
                 Output(row[: n - is_complete], score, is_complete)
                 for row, n, score, is_complete in zip(symbols[i], sizes[i], scores[i], complete[i])
                 if n
             ]
-            its = None if weights is None else weights[i, : sizes[i][0], : n_tokens + 1].copy()
+            its = None if weights is None else weights[i, : sizes[i][0], : n_words + 1].copy()
             results.append(Result(outputs, its))
         return results
+
+    @staticmethod
+    def over_tokens(result: Result, words: np.ndarray) -> Result:
+        if result.attention is None or words.all():
+            return result
+        full = np.zeros((len(result.attention), len(words) + 1), dtype=result.attention.dtype)
+        full[:, np.append(words, True)] = result.attention
+        return result._replace(attention=full)
 
 
 def some_documents(tokens: Tensor, lengths: Tensor, documents: List[int]) -> Tuple[Tensor, Tensor]:

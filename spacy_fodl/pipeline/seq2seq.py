@@ -2,6 +2,7 @@
 
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union, cast
 
+import numpy as np
 from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -11,7 +12,7 @@ from thinc.api import Config, Model
 
 from ..errors import KEEP_USER_DATA, Errors
 from ..models.extensions import TARGET, add_target_extension
-from ..models.seq2seq import Batch, Output, Query, Result, SearchSettings
+from ..models.seq2seq import Batch, Output, Query, Result, SearchSettings, are_words
 from .settings import count, flag, real
 from .structured import StructuredPipe
 from .survey import survey
@@ -92,10 +93,10 @@ def make_fodl_seq2seq(
     n_best (int): How many outputs to keep.
     length_power (float): The log-probability of an output is divided by its length to this power, so that short ones
         are not always better.
-    max_ratio (float): How many symbols an output may have for each token of the document,
+    max_ratio (float): How many symbols an output may have for each token of the document but white space,
     max_extra (int): and so many more.
     store_attention (bool): Whether to keep the weights of attention.
-    max_source, max_target (int): Examples with more tokens or symbols are not trained on; 0 for no limit.
+    max_source, max_target (int): Examples with more words or symbols are not trained on; 0 for no limit.
     scorer (Optional[Callable]): The scoring method.
     """
     return FodlSeq2Seq(
@@ -235,12 +236,14 @@ class FodlSeq2Seq(StructuredPipe):
         """Find outputs for documents without changing them.
 
         docs (Iterable[Doc]): The documents.
-        RETURNS (List[Result]): What was found for each, the best first. Nothing is written for an empty document.
+        RETURNS (List[Result]): What was found for each, the best first. Nothing is written for a document without
+            words.
         """
         docs = list(docs)
         self._check_target()
-        if not any(len(doc) for doc in docs):
-            return [NOTHING] * len(docs)
+        has_words = [bool(its.any()) for its in are_words(docs)]
+        if not any(has_words):
+            return [self._nothing(doc) for doc in docs]
         settings = SearchSettings(
             beam_width=self.beam_width,
             n_best=self.n_best,
@@ -251,10 +254,17 @@ class FodlSeq2Seq(StructuredPipe):
             constraint=self.target.constraint(docs),
         )
         results = self.model.predict(cast(Any, Query(docs, settings)))
-        for doc, result in zip(docs, results):
-            if len(doc) and not result.outputs:
+        for i, doc in enumerate(docs):
+            if not has_words[i]:
+                results[i] = self._nothing(doc)
+            elif not results[i].outputs:
                 raise ValueError(Errors.F224.format(component=self.name, text=doc.text[:60]))
-        return [result if len(doc) else NOTHING for doc, result in zip(docs, results)]
+        return results
+
+    def _nothing(self, doc: Doc) -> Result:
+        """What is written for a document without words."""
+        shape = (0, len(doc) + 1)
+        return Result([Output([], 0.0, True)], np.zeros(shape, dtype="float32") if self.store_attention else None)
 
     def _check_target(self) -> None:
         """The symbols have to be those that the weights were trained for."""
@@ -284,8 +294,9 @@ class FodlSeq2Seq(StructuredPipe):
                     for text, output in zip(texts, result.outputs)
                 ],
             }
-            if result.attention is not None:
-                details["attention"] = result.attention[: len(best.symbols)]
+            if self.store_attention:
+                # None if the model chooses nothing to look at.
+                details["attention"] = None if result.attention is None else result.attention[: len(best.symbols)]
             doc._.set(DETAILS, details)
             self.output(doc, texts[0])
 
@@ -294,9 +305,9 @@ class FodlSeq2Seq(StructuredPipe):
         self._check_target()
         targets: List[Optional[List[int]]] = []
         for example in examples:
-            text, n_tokens = self._gold(example), len(example.predicted)
-            symbols = None if text is None or not n_tokens else self.target.encode(text)
-            if symbols is not None and (0 < self.max_source < n_tokens or 0 < self.max_target < len(symbols)):
+            text, n_words = self._gold(example), int(are_words([example.predicted])[0].sum())
+            symbols = None if text is None or not n_words else self.target.encode(text)
+            if symbols is not None and (0 < self.max_source < n_words or 0 < self.max_target < len(symbols)):
                 symbols = None
             targets.append(symbols)
         return Batch([example.predicted for example in examples], targets)
@@ -331,6 +342,3 @@ class FodlSeq2Seq(StructuredPipe):
                 self.target.from_dict(self.cfg["target"])
             self._check_target()
             self._check_digest(self.target.symbols, "target symbols")
-
-
-NOTHING = Result([Output([], 0.0, True)], None)

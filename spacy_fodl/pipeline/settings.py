@@ -4,6 +4,8 @@ import math
 from operator import index
 from typing import Any, Callable, Generic, Optional, TypeVar, cast
 
+from ..errors import Errors
+
 T = TypeVar("T")
 
 
@@ -37,8 +39,8 @@ class Setting(Generic[T]):
         try:
             return self.take(value)
         except (TypeError, ValueError):
-            pipe._expect(self.name, value, False, self.expected)
-            raise
+            error = Errors.F208.format(argument=self.name, value=value, component=pipe.name, expected=self.expected)
+            raise ValueError(error) from None
 
 
 def count(least: int, or_none: str = "", name: str = "") -> Setting[Any]:
@@ -49,7 +51,9 @@ def count(least: int, or_none: str = "", name: str = "") -> Setting[Any]:
     """
 
     def take(value: Any) -> Optional[int]:
-        return None if value is None and or_none else expect(index(value), index(value) >= least)
+        if value is None and or_none:
+            return None
+        return expect(index(value), index(value) >= least and not isinstance(value, bool))
 
     return Setting(take, f"an integer, at least {least}" + (f", or null for {or_none}" if or_none else ""), name)
 

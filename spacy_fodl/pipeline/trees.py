@@ -5,13 +5,13 @@ from typing import Any, Callable, Dict, Iterable, List, Optional
 
 import numpy as np
 import torch
-from spacy.attrs import IS_SPACE
 from spacy.pipeline._parser_internals import nonproj
 from spacy.tokens import Doc
 from torch import Tensor
 
 from ..errors import Errors
 from ..models.parser import words_of
+from ..models.seq2seq import are_words
 from ..modules.seq2seq import EOS, UNK
 from ..transition.actions import ROOT_HEAD
 from ..transition.linearize import CLOSE, OPEN, WORD, Brackets, delinearize
@@ -74,7 +74,7 @@ class TreeSymbols:
         if len(self.symbols) > len(kinds) + 1:  # The only bracket there is may stand anywhere.
             kinds[OPEN + ROOT_LABEL] = Brackets.OPENS_ROOT
         of_symbols = [kinds.get(symbol, Brackets.OPENS) for symbol in self.symbols]
-        n_words = [int((doc.to_array(IS_SPACE) == 0).sum()) for doc in docs]
+        n_words = [int(words.sum()) for words in are_words(docs)]
 
         def of_documents(documents: Tensor) -> Brackets:
             device = documents.device

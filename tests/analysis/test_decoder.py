@@ -24,10 +24,17 @@ def test_what_a_greedy_decoder_writes_is_likeliest_at_each_step(nlp):
     assert score == pytest.approx(output.score, abs=1e-4)
 
 
+def test_white_space_is_not_read(nlp):
+    model, symbols = nlp.get_pipe("fodl_seq2seq").model, [3, 4]
+    steps = [decoder_steps(model, nlp.make_doc(text), symbols) for text in ("I like ham.", " I  like\nham.")]
+    np.testing.assert_allclose(*steps, atol=1e-6)
+
+
 def test_what_cannot_be_looked_into(nlp):
     model = nlp.get_pipe("fodl_seq2seq").model
-    with pytest.raises(ValueError, match="F504"):
-        decoder_steps(model, nlp.make_doc(""), [])
+    for text in ("", "  "):
+        with pytest.raises(ValueError, match="F504"):
+            decoder_steps(model, nlp.make_doc(text), [])
     blank = spacy.blank("en")
     for name, error in (("fodl_seq2seq", "F001"), ("fodl_parser", "F515"), ("fodl_tagger", "F515")):
         with pytest.raises(ValueError, match=error):

@@ -6,6 +6,7 @@ from spacy_fodl.analysis import lstm_gates
 from spacy_fodl.analysis.gates import cell_states
 from spacy_fodl.analysis.recurrent import find_encoders
 
+from ..pipeline.test_seq2seq import trained
 from .util import classifier
 
 TEXT = "I like green eggs and ham"
@@ -56,6 +57,14 @@ def test_tokens_are_those_that_a_classifier_reads():
     gates = lstm_gates(nlp.get_pipe("fodl_textcat").model, nlp(TEXT))
     assert gates.tokens == ["I", "like", "ham"]
     assert gates.hidden.shape == (3, 4)
+
+
+def test_tokens_are_those_that_a_translator_reads():
+    nlp = trained(steps=1)
+    model = nlp.get_pipe("fodl_seq2seq").model
+    assert lstm_gates(model, nlp.make_doc("I  like\nham")).tokens == ["I", "like", "ham", "(end)"]
+    with pytest.raises(ValueError, match="F504"):
+        lstm_gates(model, nlp.make_doc(" \n"))
 
 
 def test_an_encoder_in_a_tok2vec_and_behind_a_listener():

@@ -185,10 +185,16 @@ def test_the_annotated_tree_is_followed_through_the_beam(unsure):
 def test_a_tree_that_cannot_be_followed_is_told(nlp):
     text = "I like ham"
     words, deps = text.split(), ["nsubj", "ROOT", "obj"]
+    four = {"heads": [1, 1, 1, 2], "deps": ["nsubj", "ROOT", "obj", "amod"]}
     for gold, told in (
         (Doc(nlp.vocab, words=words, heads=[1, 1, 1], deps=["nsubj", "ROOT", "no such label"]), "F204"),
         (Doc(nlp.vocab, words=words), "lack a head or a label"),
         (Doc(nlp.vocab, words=["Another", "text"], heads=[1, 1], deps=["nsubj", "ROOT"]), "can't be followed"),
+        (
+            Doc(nlp.vocab, words=["I", "like", "h", "am"], spaces=[True, True, False, False], **four),
+            "or are others than",
+        ),
+        ("I like ham", "can't be followed"),
     ):
         page = explain(nlp, text, gold)
         assert any(told in note for note in page.notes), page.notes
@@ -447,6 +453,14 @@ def test_the_command(nlp, tmp_path):
     DocBin(docs=[gold]).to_disk(tmp_path / "gold.spacy")
     assert call(tmp_path / "model", text, "--gold", tmp_path / "gold.spacy", "-o", page).exit_code == 0
     assert "annotated tree" in page.read_text(encoding="utf8")
+    # A tokenizer would cut it otherwise.
+    gold = Doc(nlp.vocab, words=["I", "like", "$5"], heads=[1, 1, 1], deps=["nsubj", "ROOT", "obj"])
+    DocBin(docs=[gold]).to_disk(tmp_path / "other.spacy")
+    done = call(tmp_path / "model", gold.text, "--gold", tmp_path / "other.spacy", "-o", page)
+    assert (done.exit_code, "followed" in done.output) == (0, False)
+    assert "annotated tree" in page.read_text(encoding="utf8")
+    done = call(tmp_path / "model", "I like ham " * 70, "-o", page)
+    assert (done.exit_code, "Only the first 200 were read" in done.output) == (0, True)
     nlp.get_pipe("fodl_parser").n_best = 2
     nlp.to_disk(tmp_path / "two")
     nlp.get_pipe("fodl_parser").n_best = 0
@@ -460,6 +474,7 @@ def test_the_command(nlp, tmp_path):
         ([tmp_path / "model", text, "-o", page, "--format", "gif"], "F509"),
         ([tmp_path / "model", text, "-o", page, "--beam-width", 0], "beam_width"),
         ([tmp_path / "model", "You like ham", "-o", page, "--gold", tmp_path / "gold.spacy"], "F516"),
+        ([tmp_path / "model", text, "-o", page, "--gold", tmp_path / "none.spacy"], "F401"),
     ):
         done = call(*arguments)
         assert done.exit_code == 1
@@ -608,7 +623,12 @@ def test_trees_below_each_other_and_none_that_is_too_large(nlp):
     assert [float(part.get("y")) for part in root] == [0, float(root[0].get("height"))]
     n = MOST_WORDS + 1
     long = Doc(nlp.vocab, words=["a"] * n)
-    assert "not drawn" in tree_drawing("trees", "", long[:], [0] * n, ["ROOT", *["obj"] * (n - 1)])
+    assert "can't be drawn" in tree_drawing("trees", "", long[:], [0] * n, ["ROOT", *["obj"] * (n - 1)])
+    both = Doc(nlp.vocab, words=["a"] * n + words)
+    heads, deps = [0] * n + [n + token.head.i for token in doc], ["ROOT", *["obj"] * (n - 1)] + [t.dep_ for t in doc]
+    smaller = tree_drawing("trees", "", both[:], heads, deps)
+    assert ET.tostring(ET.fromstring(smaller.svg)).count(b"displacy-word") == len(words)
+    assert "1 tree of more than" in smaller.caption
     assert uncovered([1, 1, 1, 4, 4]) == [0, 3, 5]
     assert uncovered([0, 1]) == [0, 1, 2]
 

@@ -15,7 +15,7 @@ from thinc.api import fix_random_seed
 import spacy_fodl.models.seq2seq as seq2seq_model
 import spacy_fodl.modules.attention as attention_module
 from spacy_fodl.models.extensions import add_target_extension
-from spacy_fodl.models.seq2seq import Training
+from spacy_fodl.models.seq2seq import Training, are_words
 from spacy_fodl.modules.seq2seq import EOS, UNK
 from spacy_fodl.pipeline.seq2seq import DEFAULT_MODEL
 from spacy_fodl.pipeline.targets import make_subwords_v1, make_words_v1
@@ -77,7 +77,7 @@ def test_learns_to_translate(nlp):
 def test_every_kind_of_attention_learns(attention, attend_from):
     nlp = trained(model={"attention": attention, "attend_from": attend_from}, store_attention=True)
     assert outputs(nlp, [text for text, _ in PAIRS]) == [target for _, target in PAIRS]
-    assert ("attention" in nlp(PAIRS[0][0])._.fodl_seq2seq) == (attention != "none")
+    assert (nlp(PAIRS[0][0])._.fodl_seq2seq["attention"] is None) == (attention == "none")
 
 
 def test_learns_subwords():
@@ -122,11 +122,33 @@ def test_a_document_is_translated_as_if_it_were_alone(nlp):
     assert outputs(nlp, texts) == [nlp(text)._.fodl_output for text in texts]
 
 
-def test_nothing_is_written_for_nothing(nlp):
-    doc = nlp("")
+@pytest.mark.parametrize("text", ["", " ", "\n\n  \n"])
+def test_nothing_is_written_for_nothing(nlp, text):
+    doc = nlp(text)
     assert doc._.fodl_output == ""
     assert doc._.fodl_seq2seq["n_best"] == [{"text": "", "score": 0.0, "complete": True}]
-    assert outputs(nlp, ["", ""]) == ["", ""]
+    assert doc._.fodl_seq2seq["attention"].shape == (0, len(doc) + 1)
+    assert outputs(nlp, [text, text]) == ["", ""]
+    assert outputs(nlp, [text, PAIRS[0][0]]) == ["", PAIRS[0][1]]
+
+
+def test_white_space_is_not_read(nlp):
+    words, spaced = nlp("I like green eggs."), nlp("  I like\n\n green   eggs.\t")
+    is_word = [not token.is_space for token in spaced]
+    assert is_word.count(False) == 4
+    here, there = words._.fodl_seq2seq, spaced._.fodl_seq2seq
+    assert there["tokens"] == here["tokens"]
+    assert there["score"] == pytest.approx(here["score"], abs=1e-5)
+    np.testing.assert_allclose(there["attention"][:, [*is_word, True]], here["attention"], atol=1e-5)
+    assert not there["attention"][:, [not one for one in is_word] + [False]].any()
+    assert there["attention"].shape == (len(here["tokens"]), len(spaced) + 1)
+
+
+def test_white_space_is_not_trained_on():
+    spaced = [(text.replace(" ", "   "), target) for text, target in PAIRS]
+    nlps = [trained(steps=3, pairs=[*pairs, (" ", "rien")]) for pairs in (PAIRS, spaced)]
+    scores = [nlp(PAIRS[0][0])._.fodl_seq2seq["score"] for nlp in nlps]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-5)
 
 
 def test_long_sources_and_unseen_characters(nlp):
@@ -247,7 +269,7 @@ def loss_of(nlp, pairs, **changes):
     lengths = torch.tensor([len(doc) for doc in batch.docs])
     tokens = torch.from_numpy(np.concatenate(component.model.get_ref("tok2vec").predict(batch.docs)))
     settings = {"label_smoothing": 0.0, "scheduled_sampling": 0.0, **changes}
-    return module, tokens, lengths, batch.targets, Training(batch.targets, **settings)
+    return module, tokens, lengths, batch.targets, Training(are_words(batch.docs), batch.targets, **settings)
 
 
 def test_the_loss_is_the_smoothed_cross_entropy_of_each_symbol(nlp):
