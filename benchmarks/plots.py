@@ -91,7 +91,7 @@ PLOTS: Dict[str, Plot] = {
             "test_beam_texts_per_second",
             "test_beam_bleu_acc",
             {
-                "fodl": "additive attention",
+                "fodl": "dot attention",
                 "book": "the chapter's",
                 "additive": "additive, short training",
                 "dot": "dot, short training",

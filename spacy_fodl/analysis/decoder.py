@@ -9,7 +9,8 @@ from thinc.api import Model
 
 from ..errors import Errors
 from ..layers import torch_modules
-from ..models.seq2seq import are_words, of_words
+from ..models.seq2seq import words_alone
+from ..models.words import are_words
 from ..modules.seq2seq import EOS, Constraint, Seq2Seq
 from .reading import token_vectors
 
@@ -22,8 +23,8 @@ def decoder_steps(
     then what was written.
 
     model (Model): A spacy_fodl.Seq2Seq.v1 with weights: nlp.get_pipe("fodl_seq2seq").model.
-    doc (Doc): The source. Behind a listener it must have passed the component that is listened to. White space is not
-        read.
+    doc (Doc): The source. Behind a listener it must have passed the component that is listened to. The encoder
+        reads no white space.
     symbols (Sequence[int]): The numbers of the symbols, without EOS.
     constraint (Optional[Callable[[Tensor], Constraint]]): What may be written, as the target of the component says:
         nlp.get_pipe("fodl_seq2seq").target.constraint([doc]).
@@ -35,7 +36,7 @@ def decoder_steps(
     network = find_seq2seq(model)
     device = network.end_of_source.device
     tokens = token_vectors(model, doc, device)
-    tokens, lengths = of_words(tokens, are_words([doc]))
+    tokens, lengths = words_alone(tokens, are_words([doc]))
     if not len(tokens):
         raise ValueError(Errors.F504)
     source, state = network.encode(tokens, lengths)

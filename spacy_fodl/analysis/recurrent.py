@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import Errors
 from ..layers import torch_modules
-from ..models.seq2seq import are_words
+from ..models.words import are_words
 from ..modules.rnn import CELLS, RNNEncoder, RNNPooling
 from ..modules.seq2seq import Seq2Seq
 from ..modules.skipthought import SkipThought

@@ -57,7 +57,7 @@ def calibrate(
             raise ValueError(Errors.F401.format(path=data))
         if data.suffix != ".spacy":
             raise ValueError(Errors.F309.format(path=data))
-        if plot and plot.suffix not in PLOTS:
+        if plot and plot.suffix.lower() not in PLOTS:
             raise ValueError(
                 Errors.F509.format(argument="--plot", value=str(plot), expected=f"named {' or '.join(PLOTS)}")
             )

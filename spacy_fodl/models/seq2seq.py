@@ -6,7 +6,6 @@ from typing import Callable, Dict, List, Literal, NamedTuple, Optional, Tuple, U
 import numpy as np
 import torch
 import torch.nn.functional as F
-from spacy.attrs import IS_SPACE
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
@@ -17,6 +16,7 @@ from ..layers import Free
 from ..modules.attention import ATTENTIONS, COMPARISONS
 from ..modules.seq2seq import EOS, Constraint, Seq2Seq, search
 from .runs import running_model
+from .words import are_words
 
 ARCHITECTURE = "spacy_fodl.Seq2Seq.v1"
 # Places that are worked on together when predicting, padding included.
@@ -148,12 +148,7 @@ def make_run(model: Model, X: Union[List[Doc], Query, Batch]) -> Tuple[List[Doc]
     return docs, Prediction(are_words(docs), settings)
 
 
-def are_words(docs: List[Doc]) -> List[np.ndarray]:
-    """Whether each token of each document is more than white space."""
-    return [doc.to_array(IS_SPACE) == 0 for doc in docs]
-
-
-def of_words(tokens: Tensor, words: List[np.ndarray]) -> Tuple[Tensor, Tensor]:
+def words_alone(tokens: Tensor, words: List[np.ndarray]) -> Tuple[Tensor, Tensor]:
     """The vectors of words out of those of all tokens, and their numbers a document.
 
     tokens (Tensor): *Shape:* (tokens, width)
@@ -161,7 +156,7 @@ def of_words(tokens: Tensor, words: List[np.ndarray]) -> Tuple[Tensor, Tensor]:
     RETURNS (Tuple[Tensor, Tensor]): *Shapes:* (words, width), (documents,)
     """
     lengths = torch.tensor([int(its.sum()) for its in words], device=tokens.device)
-    every = np.concatenate(words)
+    every = np.concatenate([np.zeros(0, dtype=bool), *words])
     return (tokens if every.all() else tokens[torch.from_numpy(every).to(tokens.device)]), lengths
 
 
@@ -193,7 +188,7 @@ class Training:
         targets = {i: target for i, target in enumerate(self.targets) if target is not None}
         if not targets:
             return tokens.sum() * 0
-        tokens, lengths = of_words(tokens, self.words)
+        tokens, lengths = words_alone(tokens, self.words)
         parts = []
         for documents in self.groups(targets, lengths.tolist()):
             its_targets = [targets[document] for document in documents]
@@ -242,7 +237,7 @@ class Prediction:
     settings: SearchSettings
 
     def __call__(self, network: Seq2Seq, tokens: Tensor, lengths: Tensor, dropout: float) -> List[Result]:
-        tokens, lengths = of_words(tokens, self.words)
+        tokens, lengths = words_alone(tokens, self.words)
         results: List[Result] = [Result([], None)] * len(lengths)
         there = {document: n for document, n in enumerate(lengths.tolist()) if n}
         for documents in by_length(there, PREDICT_PLACES // self.settings.beam_width):
@@ -294,7 +289,7 @@ class Prediction:
 
 
 def some_documents(tokens: Tensor, lengths: Tensor, documents: List[int]) -> Tuple[Tensor, Tensor]:
-    """The tokens and lengths of some of the documents, in their order."""
+    """The vectors and lengths of some of the documents, in their order."""
     which = torch.tensor(documents, device=tokens.device)
     n = lengths[which]
     rows = torch.arange(int(n.sum()), device=tokens.device)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Callable, Dict, Iterable, List, Literal, Optional, Tuple, cast
 
 import numpy as np
-from spacy.attrs import LOWER, ORTH
+from spacy.attrs import IS_SPACE, LOWER, ORTH
 from spacy.tokens import Doc
 from spacy.vectors import Mode, Vectors
 from spacy.vocab import Vocab
@@ -52,6 +52,11 @@ def count_words(model: Model, docs: Iterable[Doc]) -> Callable[[], None]:
             node.attrs[LEARN](node, counts[node.attrs["attr"].value])
 
     return take_words
+
+
+def are_words(docs: List[Doc]) -> List[np.ndarray]:
+    """Whether each token of each document is more than white space."""
+    return [doc.to_array(IS_SPACE) == 0 for doc in docs]
 
 
 def keys_of(docs: List[Doc], attr: str) -> np.ndarray:

@@ -12,7 +12,8 @@ from thinc.api import Config, Model
 
 from ..errors import KEEP_USER_DATA, Errors
 from ..models.extensions import TARGET, add_target_extension
-from ..models.seq2seq import Batch, Output, Query, Result, SearchSettings, are_words
+from ..models.seq2seq import Batch, Output, Query, Result, SearchSettings
+from ..models.words import are_words
 from .settings import count, flag, real
 from .structured import StructuredPipe
 from .survey import survey
@@ -195,17 +196,20 @@ class FodlSeq2Seq(StructuredPipe):
         """
         validate_get_examples(get_examples, "FodlSeq2Seq.initialize")
         texts: List[str] = []
+        has_target = False
 
         def look(example: Example) -> bool:
+            nonlocal has_target
             text = self._gold(example)
-            if text is not None:
+            has_target = has_target or bool(text and text.strip())
+            counts = text is not None and bool(are_words([example.predicted])[0].any())
+            if text is not None and counts:
                 texts.append(text)
-            return text is not None
+            return counts
 
         sample, n_examples, take_words = survey(self.model, get_examples, look)
-        has_target = any(text.strip() for text in texts)
-        if not sample or not has_target:
-            what = "token in documents with a target" if has_target else "text in doc._.fodl_target"
+        if not sample or not any(text.strip() for text in texts):
+            what = "word in documents with a target" if has_target else "text in doc._.fodl_target"
             raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what, hint=KEEP_USER_DATA))
         before = self.target.to_dict() if self.target.symbols else None
         self.target.learn(texts)

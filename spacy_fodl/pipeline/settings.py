@@ -38,9 +38,8 @@ class Setting(Generic[T]):
         """RAISES (ValueError): If the value is no good."""
         try:
             return self.take(value)
-        except (TypeError, ValueError):
-            error = Errors.F208.format(argument=self.name, value=value, component=pipe.name, expected=self.expected)
-            raise ValueError(error) from None
+        except (TypeError, ValueError, OverflowError):
+            raise refused(pipe, self.name, value, self.expected) from None
 
 
 def count(least: int, or_none: str = "", name: str = "") -> Setting[Any]:
@@ -53,7 +52,7 @@ def count(least: int, or_none: str = "", name: str = "") -> Setting[Any]:
     def take(value: Any) -> Optional[int]:
         if value is None and or_none:
             return None
-        return expect(index(value), index(value) >= least and not isinstance(value, bool))
+        return expect(index(value), index(value) >= least and not is_flag(value))
 
     return Setting(take, f"an integer, at least {least}" + (f", or null for {or_none}" if or_none else ""), name)
 
@@ -62,7 +61,8 @@ def real(least: float, most: float = math.inf, name: str = "") -> Setting[float]
     """A finite number from least to most."""
 
     def take(value: Any) -> float:
-        return expect(float(value), not isinstance(value, str) and math.isfinite(value) and least <= value <= most)
+        is_number = not isinstance(value, str) and not is_flag(value) and math.isfinite(value)
+        return expect(float(value), is_number and least <= value <= most)
 
     return Setting(take, f"a number, at least {least:g}" + (f" and at most {most:g}" if most < math.inf else ""), name)
 
@@ -75,6 +75,21 @@ def flag() -> Setting[bool]:
 def one_of(*values: str) -> Setting[str]:
     """One of some texts."""
     return Setting(lambda value: expect(value, value in values), " or ".join(f'"{value}"' for value in values))
+
+
+def is_flag(value: Any) -> bool:
+    """Whether it is true or false, of numpy and torch too, which is a number to Python."""
+    return isinstance(value, bool) or "bool" in str(getattr(value, "dtype", ""))
+
+
+def refused(pipe: Any, name: str, value: Any, expected: str) -> ValueError:
+    """The error for a value that a setting of a component can't have.
+
+    pipe (Any): The component.
+    name, value (str, Any): The setting, and the value.
+    expected (str): What it must be.
+    """
+    return ValueError(Errors.F208.format(argument=name, value=value, component=pipe.name, expected=expected))
 
 
 def expect(value: T, is_good: bool) -> T:

@@ -19,7 +19,7 @@ from thinc.api import Config, Model
 from ..errors import FIND_SENTENCES, Errors
 from ..layers import rebuild, torch_modules
 from ..models.skipthought import Batch, Loss, Sentences
-from ..models.words import places_in
+from ..models.words import are_words, places_in
 from ..modules.skipthought import UNKNOWN, SkipThought
 from .sentence_vectors import set_sentence_vectors
 from .settings import count, flag
@@ -349,7 +349,7 @@ def first_aligned(y2x: AlignmentArray, sentence: Span) -> List[int]:
 
 def sentences_of(docs: List[Doc], starts: List[np.ndarray]) -> Sentences:
     """What the model takes, of documents with known sentence starts. White space is not read."""
-    is_read = [doc.to_array(IS_SPACE) == 0 for doc in docs]
+    is_read = are_words(docs)
     lengths = [np.add.reduceat(its, at, dtype="int64") for its, at in zip(is_read, starts) if len(at)]
     owners = np.repeat(np.arange(len(docs)), [len(its) for its in starts])
     none = np.zeros(0, dtype="int64")

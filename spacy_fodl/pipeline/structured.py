@@ -9,7 +9,7 @@ from thinc.api import Optimizer, set_dropout_rate
 
 from ..errors import Errors
 from .saving import SafeSaving
-from .settings import count
+from .settings import count, refused
 
 DIGEST = "digest"
 
@@ -21,10 +21,6 @@ def digest_of(texts: List[str]) -> str:
 class LossPipe(SafeSaving, TrainablePipe):
     """A component of a model from models.runs: in training it takes a batch, and gives the loss. A subclass says what a
     batch is, with _batch, and may have something to do before the model runs on one, in _before_loss."""
-
-    def _expect(self, argument: str, value: Any, is_good: bool, expected: str) -> None:
-        if not is_good:
-            raise ValueError(Errors.F208.format(argument=argument, value=value, component=self.name, expected=expected))
 
     def _keep_digest(self, of: List[str]) -> None:
         """Write to the model what the outputs of its weights stand for."""
@@ -109,7 +105,8 @@ class StructuredPipe(LossPipe):
     @beam_width.setter
     def beam_width(self, value: int) -> None:
         value = count(1, name="beam_width").checked(self, value)
-        self._expect("beam_width", value, value >= self.n_best, f"at least n_best, which is {self.n_best}")
+        if value < self.n_best:
+            raise refused(self, "beam_width", value, f"at least n_best, which is {self.n_best}")
         self._beam_width = value
 
     @property
@@ -120,5 +117,6 @@ class StructuredPipe(LossPipe):
     @n_best.setter
     def n_best(self, value: int) -> None:
         value = count(self.fewest_best, name="n_best").checked(self, value)
-        self._expect("n_best", value, value <= self.beam_width, f"at most beam_width, which is {self.beam_width}")
+        if value > self.beam_width:
+            raise refused(self, "n_best", value, f"at most beam_width, which is {self.beam_width}")
         self._n_best = value

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import Errors
 from ..models.parser import words_of
-from ..models.seq2seq import are_words
+from ..models.words import are_words
 from ..modules.seq2seq import EOS, UNK
 from ..transition.actions import ROOT_HEAD
 from ..transition.linearize import CLOSE, OPEN, WORD, Brackets, delinearize
