@@ -55,6 +55,8 @@ class SafeSaving:
             super().from_disk(path, exclude=[*exclude, "vocab"])  # type: ignore[misc]
         if "vocab" not in exclude:
             self.vocab.from_disk(path / "vocab", exclude=exclude)
+        with self._explained():
+            self._take_loaded()
         return self
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Any:
@@ -66,7 +68,12 @@ class SafeSaving:
         RAISES (ValueError): If the data is damaged or doesn't fit the config.
         """
         with self._explained():
-            return super().from_bytes(bytes_data, exclude=exclude)  # type: ignore[misc]
+            super().from_bytes(bytes_data, exclude=exclude)  # type: ignore[misc]
+            self._take_loaded()
+        return self
+
+    def _take_loaded(self) -> None:
+        """What there is to do when cfg and model are loaded."""
 
     def _check(self, path: Path, exclude: Iterable[str]) -> None:
         """Compare the files with the manifest. It has to name every part that is going to be read."""

@@ -316,33 +316,8 @@ class FodlSeq2Seq(StructuredPipe):
             targets.append(symbols)
         return Batch([example.predicted for example in examples], targets)
 
-    def from_disk(self, path: Any, *, exclude: Iterable[str] = ()) -> "FodlSeq2Seq":
-        """Load the component.
-
-        path (Any): The folder that to_disk wrote.
-        exclude (Iterable[str]): Names of parts to leave out: "cfg", "model" or "vocab".
-        RETURNS (FodlSeq2Seq): Itself.
-        RAISES (ValueError): If a file is missing, damaged, from another save, or doesn't fit the config.
-        """
-        super().from_disk(path, exclude=exclude)
-        self._take_target()
-        return self
-
-    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "FodlSeq2Seq":
-        """Load the component from what to_bytes returned.
-
-        bytes_data (bytes): The data.
-        exclude (Iterable[str]): Names of parts to leave out: "cfg", "model" or "vocab".
-        RETURNS (FodlSeq2Seq): Itself.
-        RAISES (ValueError): If the data is damaged or doesn't fit the config.
-        """
-        super().from_bytes(bytes_data, exclude=exclude)
-        self._take_target()
-        return self
-
-    def _take_target(self) -> None:
+    def _take_loaded(self) -> None:
         if self.cfg["target"]:
-            with self._explained():
-                self.target.from_dict(self.cfg["target"])
+            self.target.from_dict(self.cfg["target"])
             self._check_target()
             self._check_digest(self.target.symbols, "target symbols")

@@ -172,7 +172,7 @@ class FodlSkipThought(LossPipe):
         order = np.argsort(keys)
         self._keys, self._numbers = keys[order], order + UNKNOWN + 1
 
-    def _take_loaded_words(self) -> None:
+    def _take_loaded(self) -> None:
         self._take_words(list(self.cfg["words"]))
         if self.has_decoders and self.cfg["words"]:
             self._check_digest(self.cfg["words"], "words of the decoders")
@@ -288,30 +288,6 @@ class FodlSkipThought(LossPipe):
             yield rest
         finally:
             self.model, self.cfg["words"] = model, words
-
-    def from_disk(self, path: Any, *, exclude: Iterable[str] = ()) -> "FodlSkipThought":
-        """Load the component.
-
-        path (Any): The folder that to_disk wrote.
-        exclude (Iterable[str]): Names of parts to leave out: "cfg", "model" or "vocab".
-        RETURNS (FodlSkipThought): Itself.
-        RAISES (ValueError): If a file is missing, damaged, from another save, or doesn't fit the config.
-        """
-        super().from_disk(path, exclude=exclude)
-        self._take_loaded_words()
-        return self
-
-    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "FodlSkipThought":
-        """Load the component from what to_bytes returned.
-
-        bytes_data (bytes): The data.
-        exclude (Iterable[str]): Names of parts to leave out: "cfg", "model" or "vocab".
-        RETURNS (FodlSkipThought): Itself.
-        RAISES (ValueError): If the data is damaged or doesn't fit the config.
-        """
-        super().from_bytes(bytes_data, exclude=exclude)
-        self._take_loaded_words()
-        return self
 
 
 def without_decoders(model: Model) -> Model:

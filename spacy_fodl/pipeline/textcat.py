@@ -3,6 +3,7 @@
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, cast
 
 import numpy as np
+from spacy.errors import Errors as SpacyErrors
 from spacy.language import Language
 from spacy.pipeline.textcat import TextCategorizer
 from spacy.pipeline.textcat_multilabel import MultiLabel_TextCategorizer
@@ -206,9 +207,17 @@ class FodlTextCat(RecurrentCategorizer):
         nlp (Optional[Language]): The pipeline.
         labels (Optional[Iterable[str]]): The categories; None to collect them from the examples.
         positive_label (Optional[str]): Of two categories, the one whose precision, recall and F-score count.
-        RAISES (ValueError): If there are fewer than two categories, or other ones than at an earlier initialization.
+        RAISES (ValueError): If there are fewer than two categories, or other ones than at an earlier initialization, or
+            positive_label is none of two.
         """
         labels, surveyed = self._survey(get_examples, labels)
+        if positive_label is not None:
+            # spaCy would refuse it after the embeddings have taken their words.
+            known = tuple(dict.fromkeys([*self.labels, *labels]))
+            if positive_label not in known:
+                raise ValueError(SpacyErrors.E920.format(pos_label=positive_label, labels=known))
+            if len(known) != 2:
+                raise ValueError(SpacyErrors.E919.format(pos_label=positive_label, labels=known))
         surveyed.take_words()
         super().initialize(lambda: surveyed.sample, nlp=nlp, labels=labels, positive_label=positive_label)
 

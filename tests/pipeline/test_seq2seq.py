@@ -283,7 +283,7 @@ def test_the_loss_is_the_smoothed_cross_entropy_of_each_symbol(nlp):
         features, _, _ = module.decode(torch.tensor([[EOS, *target]]), source, state)
         for log_probs, gold in zip(module.output(features[0]).log_softmax(1), [*target, EOS]):
             losses.append(-0.8 * log_probs[gold] - 0.2 * log_probs.mean())
-    assert float(training(module, tokens, lengths, 0.0)) == pytest.approx(float(torch.stack(losses).mean()), abs=1e-4)
+    assert training(module, tokens, lengths, 0.0).item() == pytest.approx(float(torch.stack(losses).mean()), abs=1e-4)
 
 
 def test_scheduled_sampling_gives_the_decoder_what_it_would_have_written(nlp, monkeypatch):

@@ -145,6 +145,24 @@ def test_one_category_only():
     assert set(nlp("a film").cats) == {"pos"}
 
 
+def test_a_positive_label_that_is_none_changes_nothing():
+    nlp = trained(steps=1, tok2vec=VOCAB_EMBED)
+    pipe = nlp.get_pipe("fodl_textcat")
+    before, others = (
+        pipe.model.to_bytes(),
+        [Example.from_dict(nlp.make_doc("new words"), {"cats": {"pos": 1.0, "neg": 0.0}})],
+    )
+    with pytest.raises(ValueError, match="E920.*good"):
+        pipe.initialize(lambda: others, nlp=nlp, positive_label="good")
+    assert pipe.model.to_bytes() == before
+    pipe.initialize(lambda: others, nlp=nlp, positive_label="pos")
+    assert pipe.model.to_bytes() != before
+
+    fresh = spacy.blank("en").add_pipe("fodl_textcat")
+    with pytest.raises(ValueError, match="E919"):
+        fresh.initialize(lambda: others, labels=["pos", "neg", "none"], positive_label="pos")
+
+
 @pytest.mark.parametrize("factory", BOTH)
 def test_no_category_at_all(factory):
     nlp = spacy.blank("en")
