@@ -213,7 +213,8 @@ class Errors(metaclass=ErrorsWithCodes):
         "With a beam of 1, as '{component}' has it, there are no probabilities of heads to calibrate. Name another one:"
         " --beam-width 8, for example."
     )
-    F312 = "{model} has no fodl_parser. Its components: {pipes}."
+    F312 = "{model} has no {what}. Its components: {pipes}."
+    F313 = "{model} has several parsers: {parsers}. Name one with --component."
 
     # Files (F4xx)
     F401 = "{path} is not there, or not a file. Check the path in the config or on the command line."

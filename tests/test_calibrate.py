@@ -73,6 +73,20 @@ def test_gold_sentences_are_given(folder, tmp_path):
     assert found[0] != found[1]
 
 
+def test_one_of_several_parsers(folder, tmp_path):
+    nlp = spacy.load(folder / "model")
+    nlp.add_pipe("fodl_parser", name="second", source=spacy.load(folder / "model"))
+    nlp.to_disk(tmp_path)
+    paths = [str(tmp_path), str(folder / "dev.spacy")]
+    refused = fodl("calibrate", *paths)
+    assert refused.returncode == 1
+    assert "F313" in refused.stdout + refused.stderr
+    done = fodl("calibrate", *paths, "--component", "second")
+    assert done.returncode == 0, done.stderr + done.stdout
+    loaded = spacy.load(tmp_path)
+    assert [loaded.get_pipe(name).temperature == 1 for name in ("fodl_parser", "second")] == [True, False]
+
+
 @pytest.mark.parametrize(
     "model, data, options, error",
     [
@@ -83,6 +97,7 @@ def test_gold_sentences_are_given(folder, tmp_path):
         ("model", "dev.conllu", [], "F309"),
         ("model", "dev.spacy", ["--plot", "plot.docx"], "F509"),
         ("blank", "dev.spacy", [], "F312"),
+        ("model", "dev.spacy", ["--component", "parser"], "F312"),
     ],
 )
 def test_what_can_not_be_calibrated(folder, model, data, options, error):

@@ -1,7 +1,7 @@
 """spacy fodl calibrate: make the probabilities of a parser's heads true."""
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple, cast
 
 import numpy as np
 import spacy
@@ -29,6 +29,7 @@ NO_WORD = -1
 def calibrate(
     model: str = typer.Argument(..., help="Package name or folder of a trained pipeline with a fodl_parser"),
     data: Path = typer.Argument(..., help=".spacy file with gold trees that it was not trained on"),
+    component: Optional[str] = typer.Option(None, help="Name of the parser, if there are several"),
     beam_width: Optional[int] = typer.Option(None, help="Hypotheses a sentence; if not as in the pipeline, kept there"),
     gold_preproc: bool = typer.Option(False, "--gold-preproc", "-G", help="Parse gold sentences and tokens"),
     output: Optional[Path] = typer.Option(None, "--output", "-o", help="Folder for the pipeline; if not, its own"),
@@ -47,12 +48,13 @@ def calibrate(
         folder = output or Path(model)
         if not output and not folder.is_dir():
             raise ValueError(Errors.F310.format(model=model))
-        parser = parser_of(nlp, model)
+        name = parser_name(nlp, model, component)
+        parser = cast(FodlParser, nlp.get_pipe(name))
         if beam_width is not None:
             parser.beam_width = beam_width
-            nlp.get_pipe_config(parser.name)["beam_width"] = beam_width
+            nlp.get_pipe_config(name)["beam_width"] = beam_width
         if parser.beam_width == 1:
-            raise ValueError(Errors.F311.format(component=parser.name))
+            raise ValueError(Errors.F311.format(component=name))
         if not data.is_file():
             raise ValueError(Errors.F401.format(path=data))
         if data.suffix != ".spacy":
@@ -94,11 +96,15 @@ def give_sentences(examples: List[Example]) -> None:
                 token.is_sent_start = gold.is_sent_start
 
 
-def parser_of(nlp: Language, model: str) -> FodlParser:
-    for _, pipe in nlp.pipeline:
-        if isinstance(pipe, FodlParser):
-            return pipe
-    raise ValueError(Errors.F312.format(model=model, pipes=", ".join(nlp.pipe_names) or "none"))
+def parser_name(nlp: Language, model: str, wanted: Optional[str]) -> str:
+    """RAISES (ValueError): If no parser has the wanted name, or none is wanted and there are none or several."""
+    names = [name for name, pipe in nlp.pipeline if isinstance(pipe, FodlParser)]
+    if wanted is None and len(names) > 1:
+        raise ValueError(Errors.F313.format(model=model, parsers=", ".join(names)))
+    if not names or wanted not in (None, *names):
+        what = "fodl_parser" if wanted is None else f"fodl_parser named '{wanted}'"
+        raise ValueError(Errors.F312.format(model=model, what=what, pipes=", ".join(nlp.pipe_names) or "none"))
+    return wanted or names[0]
 
 
 def arc_evidence(nlp: Language, parser: FodlParser, examples: List[Example]) -> ArcEvidence:
