@@ -13,6 +13,11 @@ KEEP_USER_DATA = (
     "Targets are kept by DocBin(store_user_data=True) alone. 'spacy assemble' trains on none: there, source the "
     "component from a trained pipeline."
 )
+READ_TREES = (
+    "The targets of spacy_fodl.TreeSymbols.v1 come from a reader that spacy_fodl.TreeTargets.v1 wraps, in "
+    "[corpora.train], of documents with heads and labels. 'spacy assemble' trains on none: there, source the component "
+    "from a trained pipeline."
+)
 FIND_SENTENCES = (
     "Sentence starts that none of them has come from a component before it, such as sentencizer, that [training] "
     "annotating_components names."
@@ -25,6 +30,15 @@ class Warnings(metaclass=ErrorsWithCodes):
         "no tokens of the documents that it is trained on, and it learns nothing of them. Is [nlp] lang the language? "
         "If it has many multiword tokens, merge them ('python -m spacy convert --converter conllu --merge-subtokens'). "
         "Or train on gold tokens, if there will be such later on ([corpora.train] gold_preproc = true)."
+    )
+    W202 = (
+        "Of a batch of training examples '{component}' left all out: they are too long for max_source = {max_source} "
+        "and max_target = {max_target}. If there are many such, raise these limits, or cut the documents."
+    )
+    W203 = (
+        "In a batch of training examples no document has two sentences, so '{component}' learned nothing from it. Where"
+        " the sentences of the training data count, annotating_components in [training] must not name a component that "
+        "finds others."
     )
 
 
@@ -177,7 +191,7 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     F221 = (
         "A vector of width {first} can't be compared with that of a {other}, of width {second}: they come from other "
-        "models."
+        "models, or the {other} has none."
     )
     F222 = (
         "The decoders of '{component}' know {found} words, but its vocabulary has {expected}: they don't belong "
@@ -200,6 +214,20 @@ class Errors(metaclass=ErrorsWithCodes):
         "Load a component with all its files from one save."
     )
 
+    F227 = (
+        "The label '{label}' (in \"{text}\") holds '||', which stands between the two labels of an arc that was lifted "
+        "because it crossed others. Give it another name."
+    )
+    F228 = (
+        "All training examples of '{component}' have more words than max_source = {max_source}, so there is nothing to "
+        "learn. Raise max_source (0 for no limit), or cut the documents: for trees, [corpora.train.corpus] gold_preproc"
+        " = true takes single sentences."
+    )
+    F229 = (
+        'With one_root = true, spacy_fodl.TreeSymbols.v1 writes one tree a document, and the target "{text}" has '
+        "{n}. Train on single sentences ([corpora.train.corpus] gold_preproc = true), or set one_root = false."
+    )
+
     # Command line (F3xx)
     F301 = "{model} has no component of spacy-fodl to show. Its components: {pipes}."
     F302 = "--target names the file with the translations: parallel text needs it, no other format takes it."
@@ -207,6 +235,7 @@ class Errors(metaclass=ErrorsWithCodes):
     F304 = "{path} holds no {what}."
     F305 = "--label is for reviews only."
     F306 = "{path} holds no scores. Expected is the file that 'python -m spacy evaluate --output' writes."
+    F307 = "--n-sents is for conllu and conll2000 only: it makes documents of so many sentences."
     F309 = "{path} is no .spacy file. Convert it first, with 'python -m spacy fodl convert' or spaCy's own 'convert'."
     F310 = "{model} is no folder that the pipeline could be written back to. Name one with --output."
     F311 = (

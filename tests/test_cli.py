@@ -221,6 +221,15 @@ def test_convert_wants_a_target_for_parallel_text_only(tmp_path, arguments):
     assert "F302" in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("format", ["text", "reviews"])
+def test_convert_counts_sentences_of_treebanks_only(tmp_path, format):
+    (tmp_path / "a").write_text("Go\n")
+    done = fodl("convert", format, str(tmp_path / "a"), str(tmp_path / "a.spacy"), "--n-sents", "1")
+    assert done.returncode == 1
+    assert "F307" in done.stdout + done.stderr
+    assert not (tmp_path / "a.spacy").exists()
+
+
 def test_a_pipeline_may_need_code(tmp_path, monkeypatch):
     code = tmp_path / "tiny.py"
     code.write_text(

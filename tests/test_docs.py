@@ -79,7 +79,8 @@ def write_the_files_of_a_user(folder):
         rows = [f"{names[label]}\t{text}\n" for label, _, text in (line.split("\t", 2) for line in lines)]
         (folder / f"my-{part}.tsv").write_text("".join(rows), encoding="utf8")
     shutil.copy(folder / "my-dev.tsv", folder / "texts.tsv")
-    shutil.copy(starter / "running" / "text.txt", folder / "book.txt")
+    for name in ("book", "train", "dev"):
+        shutil.copy(starter / "running" / "text.txt", folder / f"{name}.txt")
     for language in ("en", "fr"):
         for name in ("text", "train", "dev"):
             shutil.copy(starter / "pairs" / f"dev.{language}", folder / f"{name}.{language}")

@@ -42,8 +42,8 @@ def convert(
     source: Path = typer.Argument(..., help="The file, plain or .gz; for reviews also a folder of folders"),
     output: Path = typer.Argument(..., help="The .spacy file to write"),
     target: Optional[Path] = typer.Option(None, help="For parallel text: the file with the translations"),
-    n_sents: int = typer.Option(
-        1, help="Sentences a document (conllu, conll2000); 0 keeps the documents of a treebank"
+    n_sents: Optional[int] = typer.Option(
+        None, help="For conllu and conll2000: sentences a document, by default 1; 0 keeps the documents of a treebank"
     ),
     limit: int = typer.Option(0, help="Documents to convert; 0 for all"),
     label: Optional[List[str]] = typer.Option(None, help="For reviews: a label; give all. Default: pos and neg"),
@@ -60,6 +60,8 @@ def convert(
         msg.fail(Errors.F302, exits=1)
     if label and format is not Format.reviews:
         msg.fail(Errors.F305, exits=1)
+    if n_sents is not None and format not in (Format.conllu, Format.conll2000):
+        msg.fail(Errors.F307, exits=1)
     if output.suffix != ".spacy":
         msg.fail(Errors.F303.format(path=output), exits=1)
     try:
@@ -67,7 +69,11 @@ def convert(
         if target is not None:
             check_sha256(target, target_sha256)
         count, share = save(
-            format, source, make_reader(format, source, target, n_sents, limit, label or ["pos", "neg"]), lang, output
+            format,
+            source,
+            make_reader(format, source, target, 1 if n_sents is None else n_sents, limit, label or ["pos", "neg"]),
+            lang,
+            output,
         )
     except ValueError as e:
         msg.fail(str(e), exits=1)

@@ -22,7 +22,7 @@ from ..pipeline.seq2seq import FodlSeq2Seq
 from ..pipeline.skipthought import FodlSkipThought
 from ..pipeline.tagger import FodlTagger
 from ..pipeline.textcat import RecurrentCategorizer
-from ..pipeline.trees import TreeSymbols
+from ..pipeline.trees import REPAIRS, TreeSymbols
 from .code import CODE
 
 Row = List[str]
@@ -103,7 +103,9 @@ def views(nlp: Language, doc: Doc, found: Dict[str, List[Derivation]]) -> Iterat
                 caption = "What was looked at in writing each piece: of the source's tokens, and of its end."
                 yield caption, attention_rows(doc, details["tokens"], details["attention"])
             if isinstance(pipe.target, TreeSymbols):
-                yield "Each token with its relation to its head, as the output says.", parse_rows(doc)
+                n_repairs = doc._.get(REPAIRS) if doc.has_extension(REPAIRS) else None
+                mended = f" Repairs that it took: {n_repairs}." if n_repairs else ""
+                yield f"Each token with its relation to its head, as the output says.{mended}", parse_rows(doc)
         elif isinstance(pipe, FodlSkipThought):
             yield "Each sentence, and the other one whose vector is most similar.", similar_rows(doc)
 

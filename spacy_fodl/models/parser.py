@@ -6,13 +6,14 @@ from typing import Iterator, List, Literal, NamedTuple, Optional, Tuple, Union, 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from spacy.attrs import IS_SPACE, SENT_START
+from spacy.attrs import DEP, IS_SPACE, SENT_START
+from spacy.pipeline._parser_internals import nonproj
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 from torch import Tensor
 
-from ..errors import check_argument, check_training
+from ..errors import Errors, check_argument, check_training
 from ..layers import Free
 from ..modules.transition import TransitionScorer
 from ..transition.actions import LEFT, ROOT_HEAD
@@ -61,6 +62,15 @@ class Batch(NamedTuple):
     docs: List[Doc]
     words: Words
     gold: Gold
+
+
+def check_labels(gold: Doc) -> None:
+    """RAISES (ValueError): If a label of a gold document could be taken for that of a lifted arc."""
+    for dep in np.unique(gold.to_array(DEP)).tolist():
+        label = gold.vocab.strings[dep] if dep else ""
+        if nonproj.is_decorated(label):
+            word = next(token for token in gold if token.dep == dep)
+            raise ValueError(Errors.F227.format(label=label, text=gold[word.i :].text[:60]))
 
 
 def words_of(docs: List[Doc]) -> Words:

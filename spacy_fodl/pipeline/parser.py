@@ -17,7 +17,7 @@ from thinc.api import Config, Model, Optimizer
 
 from ..errors import LABELS_ARE_ENOUGH, Errors, Warnings
 from ..layers import Free
-from ..models.parser import Batch, Beams, Gold, Normalization, Words, starts_of_words, words_of
+from ..models.parser import Batch, Beams, Gold, Normalization, Words, check_labels, starts_of_words, words_of
 from ..transition.actions import ROOT_HEAD, n_actions
 from ..transition.marginals import head_marginals
 from ..transition.oracle import complete
@@ -524,6 +524,7 @@ class FodlParser(StructuredPipe):
         return np.array(ids, dtype="int64")[inverse]
 
     def _arc_labels_of(self, example: Example) -> Iterator[str]:
+        check_labels(example.reference)
         heads, deps = projective(example.reference, self.name)
         strings = self.vocab.strings
         for i, (head, dep) in enumerate(zip(heads.tolist(), deps.tolist())):

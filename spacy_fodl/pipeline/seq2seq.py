@@ -1,5 +1,6 @@
 """fodl_seq2seq: texts from texts as a component."""
 
+import warnings
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union, cast
 
 import numpy as np
@@ -10,7 +11,7 @@ from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
-from ..errors import KEEP_USER_DATA, Errors
+from ..errors import KEEP_USER_DATA, Errors, Warnings
 from ..models.extensions import TARGET, add_target_extension
 from ..models.seq2seq import Batch, Output, Query, Result, SearchSettings
 from ..models.words import are_words
@@ -197,20 +198,26 @@ class FodlSeq2Seq(StructuredPipe):
         validate_get_examples(get_examples, "FodlSeq2Seq.initialize")
         texts: List[str] = []
         has_target = False
+        shortest: Optional[int] = None
 
         def look(example: Example) -> bool:
-            nonlocal has_target
+            nonlocal has_target, shortest
             text = self._gold(example)
             has_target = has_target or bool(text and text.strip())
-            counts = text is not None and bool(are_words([example.predicted])[0].any())
-            if text is not None and counts:
-                texts.append(text)
-            return counts
+            n_words = int(are_words([example.predicted])[0].sum())
+            if text is None or not n_words:
+                return False
+            texts.append(text)
+            shortest = n_words if shortest is None else min(shortest, n_words)
+            return True
 
         sample, n_examples, take_words = survey(self.model, get_examples, look)
         if not sample or not any(text.strip() for text in texts):
             what = "word in documents with a target" if has_target else "text in doc._.fodl_target"
-            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what, hint=KEEP_USER_DATA))
+            hint = getattr(self.target, "hint", KEEP_USER_DATA)
+            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what, hint=hint))
+        if shortest is not None and 0 < self.max_source < shortest:
+            raise ValueError(Errors.F228.format(component=self.name, max_source=self.max_source))
         before = self.target.to_dict() if self.target.symbols else None
         self.target.learn(texts)
         n_symbols = len(self.target.symbols)
@@ -308,12 +315,17 @@ class FodlSeq2Seq(StructuredPipe):
         """Examples without a target, or longer than max_source or max_target, don't count."""
         self._check_target()
         targets: List[Optional[List[int]]] = []
+        n_long = 0
         for example in examples:
             text, n_words = self._gold(example), int(are_words([example.predicted])[0].sum())
             symbols = None if text is None or not n_words else self.target.encode(text)
             if symbols is not None and (0 < self.max_source < n_words or 0 < self.max_target < len(symbols)):
                 symbols = None
+                n_long += 1
             targets.append(symbols)
+        if n_long and all(target is None for target in targets):
+            told = {"max_source": self.max_source, "max_target": self.max_target}
+            warnings.warn(Warnings.W202.format(component=self.name, **told), stacklevel=2)
         return Batch([example.predicted for example in examples], targets)
 
     def _take_loaded(self) -> None:

@@ -69,7 +69,7 @@ def real(least: float, most: float = math.inf, name: str = "") -> Setting[float]
 
 def flag() -> Setting[bool]:
     """True or false."""
-    return Setting(lambda value: expect(bool(value), value in (True, False)), "true or false")
+    return Setting(lambda value: expect(bool(value), is_flag(value)), "true or false")
 
 
 def one_of(*values: str) -> Setting[str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import warnings
 from collections import Counter
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union, cast
 
@@ -16,7 +17,7 @@ from spacy.util import minibatch
 from spacy.vocab import Vocab
 from thinc.api import Config, Model
 
-from ..errors import FIND_SENTENCES, Errors
+from ..errors import FIND_SENTENCES, Errors, Warnings
 from ..layers import rebuild, torch_modules
 from ..models.skipthought import Batch, Loss, Sentences
 from ..models.words import are_words, places_in
@@ -235,7 +236,10 @@ class FodlSkipThought(LossPipe):
         self._check_words()
         docs = [example.predicted for example in examples]
         sentences = sentences_of(docs, [self._starts(example.predicted, example) for example in examples])
-        return Batch(sentences, self._words(docs, sentences.is_read), neighbours(sentences))
+        pairs = neighbours(sentences)
+        if not len(pairs):
+            warnings.warn(Warnings.W203.format(component=self.name), stacklevel=2)
+        return Batch(sentences, self._words(docs, sentences.is_read), pairs)
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
         """How well neighbouring sentences are foreseen from vectors.

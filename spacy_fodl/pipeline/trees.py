@@ -9,7 +9,7 @@ from spacy.pipeline._parser_internals import nonproj
 from spacy.tokens import Doc
 from torch import Tensor
 
-from ..errors import Errors
+from ..errors import READ_TREES, Errors
 from ..models.parser import words_of
 from ..models.words import are_words
 from ..modules.seq2seq import EOS, UNK
@@ -20,10 +20,15 @@ from .seq2seq import Handler
 from .targets import END, UNKNOWN, check_learned
 
 REPAIRS = "fodl_repairs"
+# Between the label of a lifted arc and that of the arc that it was lifted from.
+LIFTED = nonproj.DELIMITER
 
 
 class TreeSymbols:
     """Brackets with labels, and a placeholder for words, as transition/linearize.py writes trees."""
+
+    hint = READ_TREES
+    """What to tell of a corpus without targets."""
 
     def __init__(self, labels: bool, constrained: bool, one_root: bool) -> None:
         self.labels = labels
@@ -44,6 +49,8 @@ class TreeSymbols:
                 if symbol not in (WORD, CLOSE) and not symbol.startswith(OPEN):
                     raise ValueError(Errors.F216.format(text=text[:60], reason=f"'{symbol}' is no part of a tree"))
             counts.update(symbol for symbol in symbols if symbol.startswith(OPEN))
+            if self.one_root and (n := delinearize(symbols, symbols.count(WORD)).heads.count(ROOT_HEAD)) > 1:
+                raise ValueError(Errors.F229.format(text=text[:60], n=n))
         if not counts:
             raise ValueError(Errors.F216.format(text="".join(texts[:1])[:60], reason="it has no brackets"))
         self._take(sorted(counts, key=lambda symbol: (-counts[symbol], symbol)))
@@ -120,6 +127,7 @@ def set_tree(doc: Doc, text: str) -> None:
     names = [NO_LABEL] * len(doc)
     for place, head, label in zip(words.tokens.tolist(), heads, labels):
         full[place] = place if head == ROOT_HEAD else words.tokens[head]
+        label = readable(label)
         names[place] = ROOT_LABEL if head == ROOT_HEAD else NO_LABEL if label in ("", ROOT_LABEL) else label
     spaces, their_heads = attached_space([blank], words)
     full[spaces] = their_heads
@@ -129,3 +137,9 @@ def set_tree(doc: Doc, text: str) -> None:
     deps = np.array([doc.vocab.strings.add(name) for name in names], dtype="uint64")
     decorated = {dep for dep, name in zip(deps.tolist(), names) if nonproj.is_decorated(name)}
     write_tree(doc, full, deps, decorated)
+
+
+def readable(label: str) -> str:
+    """A label, or two of a lifted arc; of anything else that was written, what comes first."""
+    first, _, second = label.partition(LIFTED)
+    return label if first and second and LIFTED not in second else first

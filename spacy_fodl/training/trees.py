@@ -7,6 +7,7 @@ from spacy.training import Example
 
 from ..errors import Errors
 from ..models.extensions import TARGET, add_target_extension
+from ..models.parser import check_labels
 from ..transition.actions import ROOT_HEAD
 from ..transition.linearize import linearize
 
@@ -37,10 +38,12 @@ def symbols_of(example: Example) -> Optional[List[str]]:
 
     example (Example): The example.
     RETURNS (Optional[List[str]]): The symbols.
-    RAISES (ValueError): If the heads form a cycle, or a word that has a head is labelled as a root.
+    RAISES (ValueError): If the heads form a cycle, or a word that has a head is labelled as a root, or a label could be
+        taken for that of a lifted arc.
     """
     if not example.reference.has_annotation("DEP"):
         return None
+    check_labels(example.reference)
     heads, labels = example.get_aligned_parse(projectivize=True)
     words = [token.i for token in example.predicted if not token.is_space]
     places = {word: place for place, word in enumerate(words)}

@@ -9,7 +9,7 @@ arc; a placeholder stands for the word itself, between its dependents:
 are the trees of "I like green eggs". A row may hold several trees, one after the other. Without labels every opening
 bracket is "(". Each word takes three symbols."""
 
-from typing import Any, List, NamedTuple, Sequence
+from typing import Any, List, NamedTuple, Sequence, Union
 
 import torch
 from torch import Tensor
@@ -74,16 +74,19 @@ class Reading(NamedTuple):
     """How many symbols were left out or added: 0 if all was well."""
 
 
-def delinearize(symbols: Sequence[str], n_words: int) -> Reading:
+def delinearize(symbols: Union[str, Sequence[str]], n_words: int) -> Reading:
     """Read trees, of whatever a model has written. Each of these costs a repair: a closing bracket, or a symbol of
     another kind, that means nothing is left out; a bracket around no word gives what it encloses to the bracket around
     it; a word that stands beside another one in its bracket, or in none, gets a bracket of its own; a bracket that
     stays open is closed; a word too many is left out; a missing one hangs on the root before it.
 
-    symbols (Sequence[str]): The symbols.
+    symbols (Union[str, Sequence[str]]): The symbols, or a text of them with spaces in between.
     n_words (int): How many words there are.
-    RETURNS (Reading): Trees over all words.
+    RETURNS (Reading): Trees over all words. Labels of arcs that were lifted ("nmod||obj") are left as they are.
+    RAISES (ValueError): If n_words is negative.
     """
+    if n_words < 0:
+        raise ValueError(f"There can't be {n_words} words.")
     heads, labels = [ROOT_HEAD] * n_words, [""] * n_words
     repairs = n_read = 0
     root = ROOT_HEAD
@@ -111,7 +114,7 @@ def delinearize(symbols: Sequence[str], n_words: int) -> Reading:
         attach([word])
         return 0
 
-    for symbol in symbols:
+    for symbol in symbols.split() if isinstance(symbols, str) else symbols:
         if symbol == WORD and n_read < n_words:
             word, n_read = n_read, n_read + 1
             if stack and stack[-1][1] == ROOT_HEAD:

@@ -247,6 +247,11 @@ def test_a_vocabulary_that_does_not_fit_the_weights(nlp, tmp_path):
         )
 
 
+def test_nothing_but_examples_that_are_too_long():
+    with pytest.raises(ValueError, match="F228.*max_source = 1"):
+        trained(steps=0, max_source=1)
+
+
 def test_examples_without_targets_or_too_long_teach_nothing(nlp):
     fresh = trained(steps=2, max_source=6, max_target=8)
     component = fresh.get_pipe("fodl_seq2seq")
@@ -256,7 +261,8 @@ def test_examples_without_targets_or_too_long_teach_nothing(nlp):
     together = component.get_loss(examples_of(fresh, [*pairs, ("I like ham", "a")]))[0]
     assert together == pytest.approx(component.get_loss(examples_of(fresh, [("I like ham", "a")]))[0], abs=1e-5)
     losses = {}
-    fresh.update(examples_of(fresh, pairs), sgd=fresh.create_optimizer(), losses=losses)
+    with pytest.warns(UserWarning, match="W202.*max_source = 6.*max_target = 8"):
+        fresh.update(examples_of(fresh, pairs), sgd=fresh.create_optimizer(), losses=losses)
     fresh.update(examples_of(fresh, pairs[-1:]), sgd=fresh.create_optimizer(), losses=losses)
     assert losses == {"fodl_seq2seq": 0}
     assert component.get_loss(examples_of(fresh, [("I like ham", "")]))[0] > 0
@@ -283,7 +289,7 @@ def test_the_loss_is_the_smoothed_cross_entropy_of_each_symbol(nlp):
         features, _, _ = module.decode(torch.tensor([[EOS, *target]]), source, state)
         for log_probs, gold in zip(module.output(features[0]).log_softmax(1), [*target, EOS]):
             losses.append(-0.8 * log_probs[gold] - 0.2 * log_probs.mean())
-    assert training(module, tokens, lengths, 0.0).item() == pytest.approx(float(torch.stack(losses).mean()), abs=1e-4)
+    assert training(module, tokens, lengths, 0.0).item() == pytest.approx(torch.stack(losses).mean().item(), abs=1e-4)
 
 
 def test_scheduled_sampling_gives_the_decoder_what_it_would_have_written(nlp, monkeypatch):
@@ -412,7 +418,7 @@ def test_settings_are_checked_whenever_they_are_set():
         ("max_ratio", [-5.0, float("inf"), None, True, 10**400]),
         ("max_extra", [0, -30, 2.5, torch.tensor(True)]),
         ("max_source", [-1, "5"]),
-        ("store_attention", ["no", None]),
+        ("store_attention", ["no", None, 1]),
     ):
         before = getattr(component, name)
         for value in values:

@@ -156,6 +156,47 @@ def test_what_is_malformed_is_repaired_and_counted():
     assert [token.dep_ for token in doc] == ["dep", "ROOT", "dep", "dep"]
 
 
+@pytest.mark.parametrize(
+    "row, deps",
+    [
+        ("(ROOT XX (b XX ) (a||b||c XX ) )", ["ROOT", "b", "a"]),
+        ("(ROOT||x XX (b XX ) (||y XX ) )", ["ROOT", "b", "dep"]),
+        ("(ROOT XX (b XX ) (a|| XX ) )", ["ROOT", "b", "a"]),
+    ],
+)
+def test_labels_that_are_none_are_read(row, deps):
+    doc = Doc(spacy.blank("en").vocab, words=["Eat", "green", "ham"])
+    make_set_tree_v1()(doc, row)
+    assert [token.dep_ for token in doc] == deps
+    assert [token.head.i for token in doc] == [0, 0, 0]
+    assert len(list(doc.sents)) == 1
+
+
+def test_labels_like_those_of_lifted_arcs_are_refused():
+    nlp = spacy.blank("en")
+    gold = Doc(nlp.vocab, words=["I", "eat", "ham"], heads=[1, 1, 1], deps=["nsubj", "ROOT", "obj||x"])
+    examples = [Example(nlp.make_doc("I eat ham"), gold)]
+    with pytest.raises(ValueError, match=r"F227.*'obj\|\|x'.*\"ham\""):
+        targets_of(nlp, examples)
+    nlp.add_pipe("fodl_parser")
+    with pytest.raises(ValueError, match="F227"):
+        nlp.initialize(lambda: examples)
+
+
+def test_one_tree_a_document_is_not_learned_from_several():
+    row = "(ROOT XX (obj XX ) ) (ROOT (nsubj XX ) XX )"
+    with pytest.raises(ValueError, match="F229.*has 2"):
+        make_tree_symbols_v1(one_root=True).learn([row])
+    make_tree_symbols_v1().learn([row])
+
+
+def test_a_treebank_that_nothing_linearizes():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("fodl_seq2seq", config={"target": {"@misc": "spacy_fodl.TreeSymbols.v1"}})
+    with pytest.raises(ValueError, match="F201.*spacy_fodl.TreeTargets.v1"):
+        nlp.initialize(lambda: examples_of(nlp))
+
+
 def test_a_cycle_is_refused():
     nlp = spacy.blank("en")
     (example,) = examples_of(nlp, [SENTENCES[1]])

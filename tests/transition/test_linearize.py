@@ -62,6 +62,13 @@ def test_what_is_no_tree_is_refused(heads, labels, message):
         linearize(heads, labels)
 
 
+def test_a_text_is_read_like_its_symbols():
+    row = "(ROOT (nsubj XX ) XX )"
+    assert delinearize(row, 2) == delinearize(row.split(), 2)
+    with pytest.raises(ValueError, match="-1"):
+        delinearize(row, -1)
+
+
 def test_ten_thousand_words_deep():
     heads = [ROOT_HEAD, *range(9999)]
     assert delinearize(linearize(heads, ["x"] * 10000), 10000) == (heads, ["x"] * 10000, 0)
