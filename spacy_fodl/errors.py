@@ -10,13 +10,9 @@ LABELS_ARE_ENOUGH = (
     "[initialize.components.{component}.labels] in the config."
 )
 KEEP_USER_DATA = (
-    "Targets are kept by DocBin(store_user_data=True) alone. 'spacy assemble' trains on none: there, source the "
-    "component from a trained pipeline."
-)
-READ_TREES = (
-    "The targets of spacy_fodl.TreeSymbols.v1 come from a reader that spacy_fodl.TreeTargets.v1 wraps, in "
-    "[corpora.train], of documents with heads and labels. 'spacy assemble' trains on none: there, source the component "
-    "from a trained pipeline."
+    "Targets are kept by DocBin(store_user_data=True) alone; those of spacy_fodl.TreeSymbols.v1 come from a reader "
+    "that spacy_fodl.TreeTargets.v1 wraps, of documents with heads and labels. 'spacy assemble' trains on none: there, "
+    "source the component from a trained pipeline."
 )
 FIND_SENTENCES = (
     "Sentence starts that none of them has come from a component before it, such as sentencizer, that [training] "
@@ -32,13 +28,13 @@ class Warnings(metaclass=ErrorsWithCodes):
         "Or train on gold tokens, if there will be such later on ([corpora.train] gold_preproc = true)."
     )
     W202 = (
-        "Of a batch of training examples '{component}' left all out: they are too long for max_source = {max_source} "
-        "and max_target = {max_target}. If there are many such, raise these limits, or cut the documents."
+        "{share:.0%} of the {n} training examples of '{component}' are longer than {limits}: it learns nothing of them."
+        " Raise the limit (0 for none), or cut the documents."
     )
     W203 = (
-        "In a batch of training examples no document has two sentences, so '{component}' learned nothing from it. Where"
-        " the sentences of the training data count, annotating_components in [training] must not name a component that "
-        "finds others."
+        "In a batch of training examples no document has two sentences, so '{component}' learned nothing from it: put "
+        "sentences that follow one another into one document. If the training data has them, do the components that "
+        "[training] annotating_components names find them?"
     )
 
 
@@ -213,19 +209,19 @@ class Errors(metaclass=ErrorsWithCodes):
         "The {what} of '{component}' are not those that its weights were trained with: they are of different saves. "
         "Load a component with all its files from one save."
     )
-
     F227 = (
-        "The label '{label}' (in \"{text}\") holds '||', which stands between the two labels of an arc that was lifted "
-        "because it crossed others. Give it another name."
+        "The label '{label}' of gold that '{component}' was given (in \"{text}\") holds '{mark}', which stands between "
+        "the two labels of an arc that was lifted because it crossed others. Give it another name."
     )
     F228 = (
-        "All training examples of '{component}' have more words than max_source = {max_source}, so there is nothing to "
-        "learn. Raise max_source (0 for no limit), or cut the documents: for trees, [corpora.train.corpus] gold_preproc"
-        " = true takes single sentences."
+        "All {n} training examples of '{component}' are longer than {limits}, so there is nothing to learn. Raise "
+        "the limit (0 for none), or cut the documents: for trees, [corpora.train.corpus] gold_preproc = true takes single "
+        "sentences."
     )
     F229 = (
-        'With one_root = true, spacy_fodl.TreeSymbols.v1 writes one tree a document, and the target "{text}" has '
-        "{n}. Train on single sentences ([corpora.train.corpus] gold_preproc = true), or set one_root = false."
+        "With one_root = true, spacy_fodl.TreeSymbols.v1 writes one tree a document, and of the {n} targets {many} hold "
+        "several, the first of them {words} words. Train on single sentences ([corpora.train.corpus] gold_preproc = "
+        "true), or set one_root = false."
     )
 
     # Command line (F3xx)
@@ -233,9 +229,9 @@ class Errors(metaclass=ErrorsWithCodes):
     F302 = "--target names the file with the translations: parallel text needs it, no other format takes it."
     F303 = "{path} is not named .spacy: spaCy reads no other files as a corpus. Name it {path}.spacy, for example."
     F304 = "{path} holds no {what}."
-    F305 = "--label is for reviews only."
+    F305 = "--label is for reviews only. Leave it out."
     F306 = "{path} holds no scores. Expected is the file that 'python -m spacy evaluate --output' writes."
-    F307 = "--n-sents is for conllu and conll2000 only: it makes documents of so many sentences."
+    F307 = "--n-sents is for conllu and conll2000 only: it makes documents of so many sentences. Leave it out."
     F309 = "{path} is no .spacy file. Convert it first, with 'python -m spacy fodl convert' or spaCy's own 'convert'."
     F310 = "{model} is no folder that the pipeline could be written back to. Name one with --output."
     F311 = (

@@ -13,6 +13,7 @@ from spacy_fodl.models.extensions import add_target_extension
 from spacy_fodl.transition.features import FEATURE_SETS, FeatureSet
 
 from .pipeline.test_parser import SENTENCES, trained
+from .pipeline.test_trees import made
 from .util import ROOT, fodl, train, trained_tagger
 
 
@@ -219,6 +220,15 @@ def test_convert_wants_a_target_for_parallel_text_only(tmp_path, arguments):
     done = fodl("convert", format, str(tmp_path / "a"), str(tmp_path / "a.spacy"), *more)
     assert done.returncode == 1
     assert "F302" in done.stdout + done.stderr
+
+
+def test_show_tells_the_repairs_of_a_tree(tmp_path):
+    nlp = made(constrained=False)
+    nlp.to_disk(tmp_path)
+    n_repairs = nlp("Eat ham")._.fodl_repairs
+    assert n_repairs > 0
+    done = fodl("show", str(tmp_path), "Eat ham")
+    assert re.search(rf"output +score +repairs\b.*-?\d\.\d\d +{n_repairs}\b", done.stdout, re.DOTALL), done.stdout
 
 
 @pytest.mark.parametrize("format", ["text", "reviews"])

@@ -71,8 +71,8 @@ def calibrate(
             raise ValueError(Errors.F304.format(path=data, what="gold trees (token.head and token.dep)"))
         before, temperature = parser.temperature, fit_temperature(evidence)
         found = {
-            name: reliability(head_probs(evidence, value), evidence.correct)
-            for name, value in (("before", before), ("after", temperature))
+            when: reliability(head_probs(evidence, value), evidence.correct)
+            for when, value in (("before", before), ("after", temperature))
         }
         if not 0.01 < temperature < 100:
             msg.warn(f"The temperature {temperature:.3f} is extreme: is there enough data, and is some of it wrong?")

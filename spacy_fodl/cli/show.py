@@ -96,16 +96,19 @@ def views(nlp: Language, doc: Doc, found: Dict[str, List[Derivation]]) -> Iterat
         elif isinstance(pipe, FodlSeq2Seq):
             details = doc._.fodl_seq2seq
             rows = [[one["text"], f"{one['score']:.2f}"] for one in details["n_best"]]
-            yield "What was written, with its score.", [["output", "score"], *rows]
+            header = ["output", "score"]
+            if doc.has_extension(REPAIRS) and doc._.get(REPAIRS) is not None:
+                # Only the first was read as a tree.
+                repairs = [str(doc._.get(REPAIRS)), *[""] * len(rows[1:])]
+                header, rows = [*header, "repairs"], [[*row, n] for row, n in zip(rows, repairs)]
+            yield "What was written, with its score.", [header, *rows]
             attention = details.get("attention")
             # A later component may have merged or split tokens.
             if attention is not None and attention.shape[1] == len(doc) + 1 and len(attention):
                 caption = "What was looked at in writing each piece: of the source's tokens, and of its end."
                 yield caption, attention_rows(doc, details["tokens"], details["attention"])
             if isinstance(pipe.target, TreeSymbols):
-                n_repairs = doc._.get(REPAIRS) if doc.has_extension(REPAIRS) else None
-                mended = f" Repairs that it took: {n_repairs}." if n_repairs else ""
-                yield f"Each token with its relation to its head, as the output says.{mended}", parse_rows(doc)
+                yield "Each token with its relation to its head, as the output says.", parse_rows(doc)
         elif isinstance(pipe, FodlSkipThought):
             yield "Each sentence, and the other one whose vector is most similar.", similar_rows(doc)
 

@@ -64,13 +64,23 @@ class Batch(NamedTuple):
     gold: Gold
 
 
-def check_labels(gold: Doc) -> None:
-    """RAISES (ValueError): If a label of a gold document could be taken for that of a lifted arc."""
-    for dep in np.unique(gold.to_array(DEP)).tolist():
+def check_labels(gold: Doc, component: str) -> None:
+    """
+    gold (Doc): A gold document.
+    component (str): Who asks, for errors.
+    RAISES (ValueError): If one of its labels could be taken for that of a lifted arc.
+    """
+    deps = gold.to_array(DEP)
+    for dep in np.unique(deps).tolist():
         label = gold.vocab.strings[dep] if dep else ""
         if nonproj.is_decorated(label):
-            word = next(token for token in gold if token.dep == dep)
-            raise ValueError(Errors.F227.format(label=label, text=gold[word.i :].text[:60]))
+            text = text_from(gold, int(np.flatnonzero(deps == dep)[0]))
+            raise ValueError(Errors.F227.format(component=component, label=label, mark=nonproj.DELIMITER, text=text))
+
+
+def text_from(doc: Doc, token: int) -> str:
+    """The text from a token on, as errors quote it."""
+    return doc[token : token + 12].text[:60]
 
 
 def words_of(docs: List[Doc]) -> Words:

@@ -17,7 +17,7 @@ from thinc.api import Config, Model, Optimizer
 
 from ..errors import LABELS_ARE_ENOUGH, Errors, Warnings
 from ..layers import Free
-from ..models.parser import Batch, Beams, Gold, Normalization, Words, check_labels, starts_of_words, words_of
+from ..models.parser import Batch, Beams, Gold, Normalization, Words, check_labels, starts_of_words, text_from, words_of
 from ..transition.actions import ROOT_HEAD, n_actions
 from ..transition.marginals import head_marginals
 from ..transition.oracle import complete
@@ -458,7 +458,7 @@ class FodlParser(StructuredPipe):
             for tree, share in [first, *sorted(others, key=lambda one: -one[1])][: self.n_best]
         ]
 
-    def _before_loss(self, is_train: bool) -> None:
+    def _before_loss(self, batch: Batch, is_train: bool) -> None:
         attrs = self.model.attrs
         if is_train:
             now = "local" if attrs["steps"] < self.local_steps else self.normalization
@@ -524,12 +524,11 @@ class FodlParser(StructuredPipe):
         return np.array(ids, dtype="int64")[inverse]
 
     def _arc_labels_of(self, example: Example) -> Iterator[str]:
-        check_labels(example.reference)
         heads, deps = projective(example.reference, self.name)
         strings = self.vocab.strings
         for i, (head, dep) in enumerate(zip(heads.tolist(), deps.tolist())):
             if dep and head != i:
-                if strings[dep] == ROOT_LABEL:
+                if strings[dep].split(nonproj.DELIMITER)[0] == ROOT_LABEL:
                     gold = example.reference
                     text = text_from(gold, i)
                     raise ValueError(Errors.F211.format(component=self.name, word=gold[i].text, text=text))
@@ -645,8 +644,9 @@ def projective(doc: Doc, component: str) -> Tuple[np.ndarray, np.ndarray]:
     component (str): Who asks, for errors.
     RETURNS (Tuple[np.ndarray, np.ndarray]): The head of each token as its place, and the labels, as hashes. *Shape:*
         (tokens,)
-    RAISES (ValueError): If the heads form a cycle.
+    RAISES (ValueError): If the heads form a cycle, or a label could be taken for that of a lifted arc.
     """
+    check_labels(doc, component)
     columns = doc.to_array([HEAD, DEP])
     deps = columns[:, 1]
     annotated = deps != 0
@@ -671,11 +671,6 @@ def projective(doc: Doc, component: str) -> Tuple[np.ndarray, np.ndarray]:
         changed = [doc.vocab.strings.add(name) for name in lifted_names]
         deps = np.where(annotated, np.array(changed, dtype="uint64"), deps)
     return heads, deps
-
-
-def text_from(doc: Doc, token: int) -> str:
-    """The text from a token on, as errors quote it."""
-    return doc[token : token + 12].text[:60]
 
 
 def out_of_the_way(heads: List[int], missing: List[int]) -> List[int]:

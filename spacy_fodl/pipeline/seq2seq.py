@@ -22,6 +22,8 @@ from .targets import Target
 
 OUTPUT = "fodl_output"
 DETAILS = "fodl_seq2seq"
+# More training examples that are too long than this share are worth a warning.
+MANY_LONG = 0.1
 # What is done with the text that was written for a document.
 Handler = Callable[[Doc, str], None]
 
@@ -192,46 +194,72 @@ class FodlSeq2Seq(StructuredPipe):
         get_examples (Callable[[], Iterable[Example]]): Returns the training examples.
         nlp (Optional[Language]): The pipeline.
         labels (Any): Not used.
-        RAISES (ValueError): If no example has a text as its target, or the model was initialized before with another
-            number of symbols.
+        RAISES (ValueError): If no example has a text as its target, all are longer than max_source or max_target, the
+            targets are none that its vocabulary could learn, or the model was initialized before with another number of
+            symbols.
         """
         validate_get_examples(get_examples, "FodlSeq2Seq.initialize")
         texts: List[str] = []
+        lengths: List[int] = []
         has_target = False
-        shortest: Optional[int] = None
 
         def look(example: Example) -> bool:
-            nonlocal has_target, shortest
+            nonlocal has_target
             text = self._gold(example)
             has_target = has_target or bool(text and text.strip())
             n_words = int(are_words([example.predicted])[0].sum())
             if text is None or not n_words:
                 return False
             texts.append(text)
-            shortest = n_words if shortest is None else min(shortest, n_words)
+            lengths.append(n_words)
             return True
 
         sample, n_examples, take_words = survey(self.model, get_examples, look)
         if not sample or not any(text.strip() for text in texts):
             what = "word in documents with a target" if has_target else "text in doc._.fodl_target"
-            hint = getattr(self.target, "hint", KEEP_USER_DATA)
-            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what, hint=hint))
-        if shortest is not None and 0 < self.max_source < shortest:
-            raise ValueError(Errors.F228.format(component=self.name, max_source=self.max_source))
+            raise ValueError(Errors.F201.format(component=self.name, n=n_examples, what=what, hint=KEEP_USER_DATA))
         before = self.target.to_dict() if self.target.symbols else None
         self.target.learn(texts)
-        n_symbols = len(self.target.symbols)
-        network = self.model.get_ref("network")
-        if network.maybe_get_dim("nO") not in (None, n_symbols):
+        try:
+            self._check_lengths(texts, lengths)
+            n_symbols = len(self.target.symbols)
+            network = self.model.get_ref("network")
+            if network.maybe_get_dim("nO") not in (None, n_symbols):
+                error = Errors.F223 if before else Errors.F214
+                raise ValueError(error.format(component=self.name, found=network.get_dim("nO"), expected=n_symbols))
+        except ValueError:
             if before:
                 self.target.from_dict(before)
-            error = Errors.F223 if before else Errors.F214
-            raise ValueError(error.format(component=self.name, found=network.get_dim("nO"), expected=n_symbols))
+            raise
         network.set_dim("nO", n_symbols, force=True)
         take_words()
         self.model.initialize(X=[example.predicted for example in sample])
         self.cfg["target"] = self.target.to_dict()
         self._keep_digest(self.target.symbols)
+
+    def _check_lengths(self, texts: List[str], lengths: List[int]) -> None:
+        """Tell how many examples are left out of training, if they are many.
+
+        texts (List[str]): Their targets.
+        lengths (List[int]): Their words.
+        RAISES (ValueError): If all are.
+        """
+        n_long = sum(
+            self._is_long(n_words, len(self.target.encode(text)) if self.max_target else 0)
+            for text, n_words in zip(texts, lengths)
+        )
+        limits = " or ".join(
+            f"{name} = {getattr(self, name)}" for name in ("max_source", "max_target") if getattr(self, name)
+        )
+        told = {"component": self.name, "n": len(texts), "limits": limits}
+        if n_long == len(texts):
+            raise ValueError(Errors.F228.format(**told))
+        if n_long > MANY_LONG * len(texts):
+            warnings.warn(Warnings.W202.format(share=n_long / len(texts), **told), stacklevel=3)
+
+    def _is_long(self, n_words: int, n_symbols: int) -> bool:
+        """Whether an example is longer than max_source or max_target allow."""
+        return 0 < self.max_source < n_words or 0 < self.max_target < n_symbols
 
     def _gold(self, example: Example) -> Optional[str]:
         text = example.reference._.get(TARGET)
@@ -315,17 +343,12 @@ class FodlSeq2Seq(StructuredPipe):
         """Examples without a target, or longer than max_source or max_target, don't count."""
         self._check_target()
         targets: List[Optional[List[int]]] = []
-        n_long = 0
         for example in examples:
             text, n_words = self._gold(example), int(are_words([example.predicted])[0].sum())
             symbols = None if text is None or not n_words else self.target.encode(text)
-            if symbols is not None and (0 < self.max_source < n_words or 0 < self.max_target < len(symbols)):
+            if symbols is not None and self._is_long(n_words, len(symbols)):
                 symbols = None
-                n_long += 1
             targets.append(symbols)
-        if n_long and all(target is None for target in targets):
-            told = {"max_source": self.max_source, "max_target": self.max_target}
-            warnings.warn(Warnings.W202.format(component=self.name, **told), stacklevel=2)
         return Batch([example.predicted for example in examples], targets)
 
     def _take_loaded(self) -> None:

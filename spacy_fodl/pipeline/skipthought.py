@@ -236,10 +236,11 @@ class FodlSkipThought(LossPipe):
         self._check_words()
         docs = [example.predicted for example in examples]
         sentences = sentences_of(docs, [self._starts(example.predicted, example) for example in examples])
-        pairs = neighbours(sentences)
-        if not len(pairs):
-            warnings.warn(Warnings.W203.format(component=self.name), stacklevel=2)
-        return Batch(sentences, self._words(docs, sentences.is_read), pairs)
+        return Batch(sentences, self._words(docs, sentences.is_read), neighbours(sentences))
+
+    def _before_loss(self, batch: Batch, is_train: bool) -> None:
+        if is_train and not len(batch.pairs):
+            warnings.warn(Warnings.W203.format(component=self.name), stacklevel=3)
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
         """How well neighbouring sentences are foreseen from vectors.

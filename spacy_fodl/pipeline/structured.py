@@ -55,7 +55,7 @@ class LossPipe(SafeSaving, TrainablePipe):
         if not any(len(example.predicted) for example in examples):
             return losses
         batch = self._batch(examples)
-        self._before_loss(is_train=True)
+        self._before_loss(batch, is_train=True)
         set_dropout_rate(self.model, drop)
         loss, backprop = self.model.begin_update(batch)
         backprop(1.0)
@@ -76,14 +76,14 @@ class LossPipe(SafeSaving, TrainablePipe):
         if not any(len(example.predicted) for example in examples):
             return 0.0, None
         batch = self._batch(examples)
-        self._before_loss(is_train=False)
+        self._before_loss(batch, is_train=False)
         return float(self.model.predict(cast(Any, batch))), None
 
     def _batch(self, examples: List[Example]) -> Any:
         """What the model is trained on, of examples of which at least one has tokens."""
 
-    def _before_loss(self, is_train: bool) -> None:
-        """Tell the model what it needs to know for the loss."""
+    def _before_loss(self, batch: Any, is_train: bool) -> None:
+        """Tell the model what it needs to know for the loss, or the user what is wrong with the batch."""
 
 
 class StructuredPipe(LossPipe):

@@ -179,9 +179,13 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
         new = [category for category in categories if category not in self.labels]
         if new and self.model.get_ref("output_layer").has_param("W"):
             raise ValueError(Errors.F203.format(component=self.name, labels=", ".join(new), n=len(self.labels)))
-        for counts in ratio_counts:
-            learn_ratios(counts, dict.fromkeys([*self.labels, *categories]))
-        return categories, surveyed
+
+        def take() -> None:
+            for counts in ratio_counts:
+                learn_ratios(counts, dict.fromkeys([*self.labels, *categories]))
+            surveyed.take_words()
+
+        return categories, surveyed._replace(take_words=take)
 
 
 class FodlTextCat(RecurrentCategorizer):
@@ -211,9 +215,11 @@ class FodlTextCat(RecurrentCategorizer):
             positive_label is none of two.
         """
         labels, surveyed = self._survey(get_examples, labels)
+        # What spaCy would refuse when the model has learned from the examples already.
+        known = tuple(dict.fromkeys([*self.labels, *labels]))
+        if len(known) < 2:
+            raise ValueError(SpacyErrors.E867)
         if positive_label is not None:
-            # spaCy would refuse it after the embeddings have taken their words.
-            known = tuple(dict.fromkeys([*self.labels, *labels]))
             if positive_label not in known:
                 raise ValueError(SpacyErrors.E920.format(pos_label=positive_label, labels=known))
             if len(known) != 2:

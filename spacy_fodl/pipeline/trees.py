@@ -9,7 +9,7 @@ from spacy.pipeline._parser_internals import nonproj
 from spacy.tokens import Doc
 from torch import Tensor
 
-from ..errors import READ_TREES, Errors
+from ..errors import Errors
 from ..models.parser import words_of
 from ..models.words import are_words
 from ..modules.seq2seq import EOS, UNK
@@ -20,15 +20,10 @@ from .seq2seq import Handler
 from .targets import END, UNKNOWN, check_learned
 
 REPAIRS = "fodl_repairs"
-# Between the label of a lifted arc and that of the arc that it was lifted from.
-LIFTED = nonproj.DELIMITER
 
 
 class TreeSymbols:
     """Brackets with labels, and a placeholder for words, as transition/linearize.py writes trees."""
-
-    hint = READ_TREES
-    """What to tell of a corpus without targets."""
 
     def __init__(self, labels: bool, constrained: bool, one_root: bool) -> None:
         self.labels = labels
@@ -49,10 +44,13 @@ class TreeSymbols:
                 if symbol not in (WORD, CLOSE) and not symbol.startswith(OPEN):
                     raise ValueError(Errors.F216.format(text=text[:60], reason=f"'{symbol}' is no part of a tree"))
             counts.update(symbol for symbol in symbols if symbol.startswith(OPEN))
-            if self.one_root and (n := delinearize(symbols, symbols.count(WORD)).heads.count(ROOT_HEAD)) > 1:
-                raise ValueError(Errors.F229.format(text=text[:60], n=n))
         if not counts:
             raise ValueError(Errors.F216.format(text="".join(texts[:1])[:60], reason="it has no brackets"))
+        if self.one_root and self.constrained:
+            several = [text for text in texts if n_trees(text.split()) > 1]
+            if several:
+                n_words = several[0].split().count(WORD)
+                raise ValueError(Errors.F229.format(n=len(texts), many=len(several), words=n_words))
         self._take(sorted(counts, key=lambda symbol: (-counts[symbol], symbol)))
 
     def _take(self, brackets: List[str]) -> None:
@@ -97,7 +95,7 @@ def make_tree_symbols_v1(labels: bool = True, constrained: bool = True, one_root
     labels (bool): Whether opening brackets bear the label of the arc.
     constrained (bool): Whether nothing is written but well-formed trees over all words of a document, white space
         aside.
-    one_root (bool): Whether these are one tree a document: for documents of one sentence.
+    one_root (bool): Whether these are one tree a document: for documents of one sentence, and it learns from no others.
     RETURNS (TreeSymbols): An empty vocabulary.
     """
     return TreeSymbols(labels, constrained, one_root)
@@ -119,7 +117,7 @@ def set_tree(doc: Doc, text: str) -> None:
     """
     blank = Doc(doc.vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
     words = words_of([blank])
-    heads, labels, repairs = delinearize(text.split(), len(words.tokens))
+    heads, labels, repairs = delinearize(text, len(words.tokens))
     doc._.set(REPAIRS, repairs)
     if not len(doc):
         return
@@ -127,7 +125,7 @@ def set_tree(doc: Doc, text: str) -> None:
     names = [NO_LABEL] * len(doc)
     for place, head, label in zip(words.tokens.tolist(), heads, labels):
         full[place] = place if head == ROOT_HEAD else words.tokens[head]
-        label = readable(label)
+        label = well_formed(label)
         names[place] = ROOT_LABEL if head == ROOT_HEAD else NO_LABEL if label in ("", ROOT_LABEL) else label
     spaces, their_heads = attached_space([blank], words)
     full[spaces] = their_heads
@@ -139,7 +137,18 @@ def set_tree(doc: Doc, text: str) -> None:
     write_tree(doc, full, deps, decorated)
 
 
-def readable(label: str) -> str:
-    """A label, or two of a lifted arc; of anything else that was written, what comes first."""
-    first, _, second = label.partition(LIFTED)
-    return label if first and second and LIFTED not in second else first
+def n_trees(symbols: List[str]) -> int:
+    """How many brackets stand in no other."""
+    depth = n = 0
+    for symbol in symbols:
+        n += depth == 0 and symbol.startswith(OPEN)
+        depth += symbol.startswith(OPEN)
+        depth -= symbol == CLOSE
+    return n
+
+
+def well_formed(label: str) -> str:
+    """What an arc can be labelled with, of a label that was written: of a lifted arc it is two, neither of them empty
+    and the first not that of roots; or else what comes first counts."""
+    first, *rest = label.split(nonproj.DELIMITER)
+    return label if first not in ("", ROOT_LABEL) and len(rest) == 1 and rest[0] else first

@@ -3,6 +3,7 @@
 from typing import Callable, Iterable, List, Optional
 
 from spacy.language import Language
+from spacy.pipeline._parser_internals import nonproj
 from spacy.training import Example
 
 from ..errors import Errors
@@ -10,6 +11,8 @@ from ..models.extensions import TARGET, add_target_extension
 from ..models.parser import check_labels
 from ..transition.actions import ROOT_HEAD
 from ..transition.linearize import linearize
+
+READER = "spacy_fodl.TreeTargets.v1"
 
 
 def make_tree_targets_v1(
@@ -20,7 +23,8 @@ def make_tree_targets_v1(
     missing, or tokens don't match, get no target.
 
     corpus (Callable[[Language], Iterable[Example]]): Reads examples with heads and labels.
-    RETURNS (Callable[[Language], Iterable[Example]]): Reads the same examples with targets.
+    RETURNS (Callable[[Language], Iterable[Example]]): Reads the same examples with targets. It raises a ValueError for
+        what is no tree, and for labels that can't be written.
     """
     add_target_extension()
 
@@ -43,16 +47,16 @@ def symbols_of(example: Example) -> Optional[List[str]]:
     """
     if not example.reference.has_annotation("DEP"):
         return None
-    check_labels(example.reference)
+    check_labels(example.reference, READER)
     heads, labels = example.get_aligned_parse(projectivize=True)
     words = [token.i for token in example.predicted if not token.is_space]
     places = {word: place for place, word in enumerate(words)}
     if any(not labels[word] or heads[word] not in places for word in words):
         return None
     for word in words:
-        if labels[word] == "ROOT" and heads[word] != word:
+        if labels[word].split(nonproj.DELIMITER)[0] == "ROOT" and heads[word] != word:
             told = {"word": example.predicted[word], "text": example.reference.text[:60]}
-            raise ValueError(Errors.F211.format(component="spacy_fodl.TreeTargets.v1", **told))
+            raise ValueError(Errors.F211.format(component=READER, **told))
     own = [ROOT_HEAD if heads[word] == word else places[heads[word]] for word in words]
     try:
         return linearize(own, [labels[word] for word in words])

@@ -83,10 +83,7 @@ def delinearize(symbols: Union[str, Sequence[str]], n_words: int) -> Reading:
     symbols (Union[str, Sequence[str]]): The symbols, or a text of them with spaces in between.
     n_words (int): How many words there are.
     RETURNS (Reading): Trees over all words. Labels of arcs that were lifted ("nmod||obj") are left as they are.
-    RAISES (ValueError): If n_words is negative.
     """
-    if n_words < 0:
-        raise ValueError(f"There can't be {n_words} words.")
     heads, labels = [ROOT_HEAD] * n_words, [""] * n_words
     repairs = n_read = 0
     root = ROOT_HEAD

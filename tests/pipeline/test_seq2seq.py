@@ -1,6 +1,7 @@
 import json
 import pickle
 import random
+import warnings
 
 import numpy as np
 import pytest
@@ -247,9 +248,36 @@ def test_a_vocabulary_that_does_not_fit_the_weights(nlp, tmp_path):
         )
 
 
-def test_nothing_but_examples_that_are_too_long():
-    with pytest.raises(ValueError, match="F228.*max_source = 1"):
-        trained(steps=0, max_source=1)
+@pytest.mark.parametrize(
+    "limits, told",
+    [
+        ({"max_source": 1}, "max_source = 1,"),
+        ({"max_target": 1}, "max_target = 1,"),
+        ({"max_source": 1, "max_target": 1}, "max_source = 1 or max_target = 1,"),
+    ],
+)
+def test_nothing_but_examples_that_are_too_long(limits, told):
+    with pytest.raises(ValueError, match=f"F228.*All .* longer than {told}"):
+        trained(steps=0, **limits)
+
+
+def test_many_examples_that_are_too_long_are_told():
+    pairs = [("I like ham", "a b"), *[("I like green eggs and ham.", "a b")] * 2]
+    with pytest.warns(UserWarning, match="W202.*67%.*max_source = 3:"):
+        trained(steps=0, pairs=pairs, max_source=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        trained(steps=0, pairs=[*pairs[:1] * 20, *pairs], max_source=3)
+
+
+def test_a_component_that_was_refused_other_lengths_is_what_it_was():
+    nlp = trained(steps=0)
+    component = nlp.get_pipe("fodl_seq2seq")
+    before = component.target.to_dict()
+    component.max_source = 1
+    with pytest.raises(ValueError, match="F228"):
+        component.initialize(lambda: examples_of(nlp, [("Other words", "D'autres mots.")]))
+    assert component.target.to_dict() == before
 
 
 def test_examples_without_targets_or_too_long_teach_nothing(nlp):
@@ -261,8 +289,7 @@ def test_examples_without_targets_or_too_long_teach_nothing(nlp):
     together = component.get_loss(examples_of(fresh, [*pairs, ("I like ham", "a")]))[0]
     assert together == pytest.approx(component.get_loss(examples_of(fresh, [("I like ham", "a")]))[0], abs=1e-5)
     losses = {}
-    with pytest.warns(UserWarning, match="W202.*max_source = 6.*max_target = 8"):
-        fresh.update(examples_of(fresh, pairs), sgd=fresh.create_optimizer(), losses=losses)
+    fresh.update(examples_of(fresh, pairs), sgd=fresh.create_optimizer(), losses=losses)
     fresh.update(examples_of(fresh, pairs[-1:]), sgd=fresh.create_optimizer(), losses=losses)
     assert losses == {"fodl_seq2seq": 0}
     assert component.get_loss(examples_of(fresh, [("I like ham", "")]))[0] > 0
@@ -317,7 +344,7 @@ def test_scheduled_sampling_gives_the_decoder_what_it_would_have_written(nlp, mo
 def test_a_long_source_does_not_pad_all_others(nlp, monkeypatch):
     pairs = [*PAIRS, ("ham " * 400, "Du jambon."), ("I", "Je")]
     module, tokens, lengths, _, training = loss_of(nlp, pairs)
-    expected = float(training(module, tokens, lengths, 0.0))
+    expected = training(module, tokens, lengths, 0.0).item()
     monkeypatch.setattr(seq2seq_model, "TRAIN_COMPARISONS", 5000)
     sizes, encode = [], module.encode
 
@@ -326,7 +353,7 @@ def test_a_long_source_does_not_pad_all_others(nlp, monkeypatch):
         return encode(tokens, lengths, dropout)
 
     monkeypatch.setattr(module, "encode", watched)
-    assert float(training(module, tokens, lengths, 0.0)) == pytest.approx(expected, abs=1e-5)
+    assert training(module, tokens, lengths, 0.0).item() == pytest.approx(expected, abs=1e-5)
     assert sizes[0] == [400]
     assert sorted(sizes[1]) == sorted(lengths.tolist())[:-1]
 
@@ -334,7 +361,7 @@ def test_a_long_source_does_not_pad_all_others(nlp, monkeypatch):
 def test_a_long_target_does_not_pad_all_others(nlp, monkeypatch):
     pairs = [*PAIRS * 4, ("ham", "Du jambon. " * 200)]
     module, tokens, lengths, _, training = loss_of(nlp, pairs)
-    expected = float(training(module, tokens, lengths, 0.0))
+    expected = training(module, tokens, lengths, 0.0).item()
     monkeypatch.setattr(seq2seq_model, "TRAIN_COMPARISONS", 2500)
     n_groups, decode = [], module.decode
 
@@ -343,7 +370,7 @@ def test_a_long_target_does_not_pad_all_others(nlp, monkeypatch):
         return decode(inputs, source, state, dropout)
 
     monkeypatch.setattr(module, "decode", watched)
-    assert float(training(module, tokens, lengths, 0.0)) == pytest.approx(expected, abs=1e-5)
+    assert training(module, tokens, lengths, 0.0).item() == pytest.approx(expected, abs=1e-5)
     assert [n for n, steps in n_groups if steps > 100] == [1]
     assert len(n_groups) <= 3
 

@@ -139,6 +139,7 @@ def test_one_category_only():
     nlp.add_pipe("fodl_textcat")
     with pytest.raises(ValueError, match="E867"):
         nlp.initialize(lambda: make_examples(nlp, labels=("pos",)))
+    assert nlp.get_pipe("fodl_textcat").labels == ()
     nlp = spacy.blank("en")
     nlp.add_pipe("fodl_textcat_multilabel")
     nlp.initialize(lambda: make_examples(nlp, labels=("pos",)))
@@ -146,7 +147,7 @@ def test_one_category_only():
 
 
 def test_a_positive_label_that_is_none_changes_nothing():
-    nlp = trained(steps=1, tok2vec=VOCAB_EMBED)
+    nlp = trained(steps=1, tok2vec=VOCAB_EMBED, linear_model={"@architectures": "spacy_fodl.NGramLinear.v1"})
     pipe = nlp.get_pipe("fodl_textcat")
     before, others = (
         pipe.model.to_bytes(),

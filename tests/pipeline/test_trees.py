@@ -162,6 +162,7 @@ def test_what_is_malformed_is_repaired_and_counted():
         ("(ROOT XX (b XX ) (a||b||c XX ) )", ["ROOT", "b", "a"]),
         ("(ROOT||x XX (b XX ) (||y XX ) )", ["ROOT", "b", "dep"]),
         ("(ROOT XX (b XX ) (a|| XX ) )", ["ROOT", "b", "a"]),
+        ("(ROOT XX (b XX ) (ROOT||b XX ) )", ["ROOT", "b", "dep"]),
     ],
 )
 def test_labels_that_are_none_are_read(row, deps):
@@ -178,16 +179,31 @@ def test_labels_like_those_of_lifted_arcs_are_refused():
     examples = [Example(nlp.make_doc("I eat ham"), gold)]
     with pytest.raises(ValueError, match=r"F227.*'obj\|\|x'.*\"ham\""):
         targets_of(nlp, examples)
+    parser = nlp.add_pipe("fodl_parser")
+    with pytest.raises(ValueError, match="F227.*fodl_parser"):
+        nlp.initialize(lambda: examples)
+    parser.initialize(lambda: examples, labels=["nsubj", "obj"])
+    with pytest.raises(ValueError, match="F227.*fodl_parser"):
+        nlp.update(examples)
+
+
+def test_a_lifted_arc_labelled_as_a_root_is_refused():
+    nlp = spacy.blank("en")
+    text, heads, deps = CROSSING
+    examples = examples_of(nlp, [(text, heads, ["ROOT" if dep == "nmod" else dep for dep in deps])])
+    with pytest.raises(ValueError, match="F211"):
+        targets_of(nlp, examples)
     nlp.add_pipe("fodl_parser")
-    with pytest.raises(ValueError, match="F227"):
+    with pytest.raises(ValueError, match="F211"):
         nlp.initialize(lambda: examples)
 
 
 def test_one_tree_a_document_is_not_learned_from_several():
     row = "(ROOT XX (obj XX ) ) (ROOT (nsubj XX ) XX )"
-    with pytest.raises(ValueError, match="F229.*has 2"):
-        make_tree_symbols_v1(one_root=True).learn([row])
-    make_tree_symbols_v1().learn([row])
+    with pytest.raises(ValueError, match="F229.*of the 2 targets 1 hold several, the first of them 4 words"):
+        make_tree_symbols_v1(one_root=True).learn(["(ROOT XX )", row])
+    for settings in ({}, {"one_root": True, "constrained": False}):
+        make_tree_symbols_v1(**settings).learn([row])
 
 
 def test_a_treebank_that_nothing_linearizes():

@@ -64,9 +64,7 @@ def test_what_is_no_tree_is_refused(heads, labels, message):
 
 def test_a_text_is_read_like_its_symbols():
     row = "(ROOT (nsubj XX ) XX )"
-    assert delinearize(row, 2) == delinearize(row.split(), 2)
-    with pytest.raises(ValueError, match="-1"):
-        delinearize(row, -1)
+    assert delinearize(row, 2) == delinearize(row.split(), 2) == ([1, ROOT_HEAD], ["nsubj", "ROOT"], 0)
 
 
 def test_ten_thousand_words_deep():
