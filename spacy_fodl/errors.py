@@ -210,17 +210,17 @@ class Errors(metaclass=ErrorsWithCodes):
         "Load a component with all its files from one save."
     )
     F227 = (
-        "The label '{label}' of gold that '{component}' was given (in \"{text}\") holds '{mark}', which stands between "
-        "the two labels of an arc that was lifted because it crossed others. Give it another name."
+        "The label '{label}' of gold that '{component}' was given (in \"{text}\") holds '{mark}', which stands "
+        "between the two labels of an arc that was lifted because it crossed others. Give it another name."
     )
     F228 = (
-        "All {n} training examples of '{component}' are longer than {limits}, so there is nothing to learn. Raise "
-        "the limit (0 for none), or cut the documents: for trees, [corpora.train.corpus] gold_preproc = true takes single "
+        "All {n} training examples of '{component}' are longer than {limits}, so there is nothing to learn. Raise the "
+        "limit (0 for none), or cut the documents: for trees, [corpora.train.corpus] gold_preproc = true takes single "
         "sentences."
     )
     F229 = (
-        "With one_root = true, spacy_fodl.TreeSymbols.v1 writes one tree a document, and of the {n} targets {many} hold "
-        "several, the first of them {words} words. Train on single sentences ([corpora.train.corpus] gold_preproc = "
+        "With one_root = true, spacy_fodl.TreeSymbols.v1 writes one tree a document, and of the {n} targets {many} hold"
+        " several, the first of them {words} words. Train on single sentences ([corpora.train.corpus] gold_preproc = "
         "true), or set one_root = false."
     )
 
