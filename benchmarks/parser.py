@@ -187,6 +187,7 @@ def run(options: Options) -> None:
         limit, iterations = (30, 1) if options.quick else (0, 10)
         module = f"{__package__}.udpipe"
         job = {"module": module, "function": "train_udpipe", "paths": paths, "limit": limit, "iterations": iterations}
+        job["keep_in"] = str(WORK / ("quick" if options.quick else "") / "parser" / "udpipe.model")
         description = f"UDPipe 1, its tagger and parser; {INPUTS['gold'].description}"
         print(write_result(TASK, UDPIPE, description, sums, [run_job(job)], options, ["ufal.udpipe"]), flush=True)
     if DIFFERENCES in wanted:

@@ -1,16 +1,16 @@
 """UDPipe 1 (Straka and Straková 2017), trained by its own trainer on the same treebank, for the parser task."""
 
 import gzip
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, Dict, List
 
 
-def train_udpipe(paths: Dict[str, str], limit: int, iterations: int) -> Dict[str, Any]:
+def train_udpipe(paths: Dict[str, str], limit: int, iterations: int, keep_in: str) -> Dict[str, Any]:
     """The job of training its tagger and parser with their default settings, and scoring the parser on gold tokens and
     sentences with the tags that the tagger finds.
 
+    keep_in (str): The file for its model.
     RETURNS (Dict[str, Any]): Attachment scores over all words as shares, and over all but punctuation; words per second
         of processor time of tagger and parser together; seconds of training.
     """
@@ -24,20 +24,21 @@ def train_udpipe(paths: Dict[str, str], limit: int, iterations: int) -> Dict[str
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
     if error.occurred():
         raise SystemExit(f"UDPipe: {error.message}")
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "udpipe.model"
-        file.write_bytes(trained)
-        model = udpipe.Model.load(str(file))
+    Path(keep_in).parent.mkdir(parents=True, exist_ok=True)
+    Path(keep_in).write_bytes(trained)
+    model = udpipe.Model.load(keep_in)
     figures: Dict[str, Any] = {"iterations": iterations, "model_mib": round(len(trained) / 2**20, 2)}
     for split in ("dev", "test"):
-        gold = [[(word.head, word.deprel) for word in list(sentence.words)[1:]] for sentence in data[split]]
+        # What the loop over them gives are copies.
+        parsed = list(data[split])
+        gold = arcs(parsed)
         start = time.process_time()
-        for sentence in data[split]:
+        for sentence in parsed:
             sentence.unlinkAllNodes()
-            model.tag(sentence, model.DEFAULT)
-            model.parse(sentence, model.DEFAULT)
+            if not (model.tag(sentence, model.DEFAULT) and model.parse(sentence, model.DEFAULT)):
+                raise SystemExit("UDPipe can't tag or parse a sentence.")
         spent = time.process_time() - start
-        found = [[(word.head, word.deprel) for word in list(sentence.words)[1:]] for sentence in data[split]]
+        found = arcs(parsed)
         figures.update({f"{split}_{key}": value for key, value in attachment(gold, found).items()})
         figures[f"{split}_words_per_second"] = round(sum(map(len, gold)) / spent)
     return {**figures, "train_seconds": round(seconds, 1), "train_cpu_seconds": round(cpu_seconds, 1)}
@@ -55,6 +56,11 @@ def sentences(path: str, limit: int) -> Any:
         found.append(one)
         one = udpipe.Sentence()
     return found
+
+
+def arcs(parsed: List[Any]) -> List[List[Any]]:
+    """The head and label of each word of sentences."""
+    return [[(word.head, word.deprel) for word in list(sentence.words)[1:]] for sentence in parsed]
 
 
 def attachment(gold: List[List[Any]], found: List[List[Any]]) -> Dict[str, float]:
