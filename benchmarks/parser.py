@@ -26,6 +26,7 @@ from spacy_fodl.training.conllu import make_conllu_corpus_v1
 from .data import checked, checksums, glove, glove_checksum
 from .harness import ROOT, WORK, Options, chosen, memory_now, peak_memory, run_job, run_jobs, write_result
 from .training import trained
+from .udpipe import TAGGER_ITERATIONS
 
 TASK = "parser"
 SPLITS = ["train", "dev", "test"]
@@ -188,7 +189,7 @@ def run(options: Options) -> None:
         module = f"{__package__}.udpipe"
         job = {"module": module, "function": "train_udpipe", "paths": paths, "limit": limit, "iterations": iterations}
         job["keep_in"] = str(WORK / ("quick" if options.quick else "") / "parser" / "udpipe.model")
-        description = f"UDPipe 1, its tagger and parser; {INPUTS['gold'].description}"
+        description = f"UDPipe 1, its tagger ({TAGGER_ITERATIONS} iterations) and parser; {INPUTS['gold'].description}"
         print(write_result(TASK, UDPIPE, description, sums, [run_job(job)], options, ["ufal.udpipe"]), flush=True)
     if DIFFERENCES in wanted:
         module, limit = f"{__package__}.significance", 30 if options.quick else 0
