@@ -29,6 +29,8 @@ def sections(name: str, pipe: FodlSeq2Seq, before: Doc, doc: Doc) -> Iterator[Un
         "What was written, with its score: the sum of the logarithms of the probabilities, divided by the length to "
         f"the power of {pipe.length_power:g}."
     )
+    if pipe.beam_threshold:
+        caption += f" What fell behind the best by more than {pipe.beam_threshold:g} was given up on the way."
     yield Texts(f"{name}: the output", caption, texts, numbers)
     tokens = details["tokens"][:MOST_SYMBOLS]
     is_cut = len(tokens) < len(details["tokens"])

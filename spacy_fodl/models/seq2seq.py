@@ -1,5 +1,6 @@
 """Sequence to sequence: from the tokens of a document to target symbols."""
 
+import math
 from dataclasses import dataclass
 from typing import Callable, Dict, List, Literal, NamedTuple, Optional, Tuple, Union
 
@@ -166,6 +167,7 @@ class SearchSettings(NamedTuple):
     beam_width: int = 1
     n_best: int = 1
     length_power: float = 1.0
+    threshold: float = math.inf
     max_ratio: float = 3.0
     """How many symbols an output may have for each word of the source,"""
     max_extra: int = 20
@@ -263,6 +265,7 @@ class Prediction:
             how.beam_width,
             how.n_best,
             how.length_power,
+            how.threshold,
             how.keep_attention,
             constraint,
         )

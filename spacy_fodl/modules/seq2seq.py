@@ -1,5 +1,6 @@
 """An encoder-decoder network, and the search for its best outputs."""
 
+import math
 from typing import Any, List, NamedTuple, Optional, Protocol, Tuple
 
 import torch
@@ -115,23 +116,31 @@ class Seq2Seq(Runner):
         return Source(padded, self.attention.keys(padded), mask), state
 
     def decode(
-        self, inputs: Tensor, source: Source, state: DecoderState, dropout: float = 0.0
+        self,
+        inputs: Tensor,
+        source: Source,
+        state: DecoderState,
+        dropout: float = 0.0,
+        beams: Optional["Beams"] = None,
     ) -> Tuple[Tensor, DecoderState, Optional[Tensor]]:
         """Take steps with known inputs.
 
-        inputs (Tensor): Target symbols. *Shape:* (sources, steps)
+        inputs (Tensor): Target symbols of each row. *Shape:* (rows, steps)
         source (Source): The sources.
         state (DecoderState): Before the first step.
         dropout (float): Rate on symbols and states, when the module is in training mode.
+        beams (Optional[Beams]): Whose hypotheses the rows are; None if each source has one row. With beams there can be
+            one step only.
         RETURNS (Tuple[Tensor, DecoderState, Optional[Tensor]]): What `output` makes scores of symbols of, *shape*
-            (sources, steps, embed_width); the state after the last step; and the weights of attention, *shape*
-            (sources, steps, longest source).
+            (rows, steps, embed_width); the state after the last step; and the weights of attention, *shape* (sources,
+            steps, longest source), or of beams (sources, width, longest source), where places without a hypothesis have
+            those of another.
         """
         symbols = F.dropout(self.symbols(inputs), dropout, self.training)
         if self.looks_back:
             steps = []
             for symbol in symbols.unbind(1):
-                *one, state = self._step_looking_back(symbol[:, None], source, state, dropout)
+                *one, state = self._step_looking_back(symbol[:, None], source, state, dropout, beams)
                 steps.append(one)
             below, contexts = (torch.cat([step[i] for step in steps], dim=1) for i in (0, 1))
             all_weights = [step[2] for step in steps if step[2] is not None]
@@ -140,7 +149,7 @@ class Seq2Seq(Runner):
             states = []
             below, one_state = self.layers[0](symbols, self._of_layer(state, 0))
             states.append(one_state)
-            contexts, weights = self.attention(below, source)
+            contexts, weights = self._look(below, source, beams)
             for i in range(1, len(self.layers)):
                 below = F.dropout(below, dropout, self.training)
                 below, one_state = self.layers[i](torch.cat([below, contexts], dim=2), self._of_layer(state, i))
@@ -149,10 +158,17 @@ class Seq2Seq(Runner):
         features = torch.tanh(self.combine(torch.cat([below, contexts, symbols], dim=2)))
         return F.dropout(features, dropout, self.training), state, weights
 
+    def _look(self, queries: Tensor, source: Source, beams: Optional["Beams"]) -> Tuple[Tensor, Optional[Tensor]]:
+        if beams is None:
+            return self.attention(queries, source)
+        # The hypotheses of a source stand where its steps would: it need not be repeated for each.
+        contexts, weights = self.attention(queries[beams.rows, 0], source)
+        return contexts.flatten(0, 1)[beams.places][:, None], weights
+
     def _step_looking_back(
-        self, symbol: Tensor, source: Source, state: DecoderState, dropout: float
+        self, symbol: Tensor, source: Source, state: DecoderState, dropout: float, beams: Optional["Beams"]
     ) -> Tuple[Any, ...]:
-        context, weights = self.attention(state.hidden[0][:, None], source)
+        context, weights = self._look(state.hidden[0][:, None], source, beams)
         below, states = torch.cat([symbol, context], dim=2), []
         for i, layer in enumerate(self.layers):
             if i:
@@ -171,6 +187,27 @@ def joined(states: List[Tuple[Tensor, Tensor]]) -> DecoderState:
     return DecoderState(hidden, cell)
 
 
+class Beams(NamedTuple):
+    """Where hypotheses are, which stand in the first places of the beam of each source. Only they have rows in the
+    network, those of a source one after the other."""
+
+    there: Tensor
+    """Whether there is a hypothesis. *Shape:* (sources, width), of bool"""
+    rows: Tensor
+    """Its row; in a place without one some row, so that it has to be masked. *Shape:* (sources, width)"""
+    places: Tensor
+    """The place of each row, among those of all beams. *Shape:* (rows,)"""
+
+
+def beams_of(there: Tensor) -> Beams:
+    """
+    there (Tensor): Whether there is a hypothesis. *Shape:* (sources, width), of bool
+    RETURNS (Beams): The same with the numbers of rows.
+    """
+    flat = there.flatten()
+    return Beams(there, (flat.cumsum(0) - 1).clamp(min=0).view_as(there), torch.nonzero(flat)[:, 0])
+
+
 class Outputs(NamedTuple):
     """What a search found for each source: its best outputs, complete ones before those that were cut."""
 
@@ -187,7 +224,8 @@ class Outputs(NamedTuple):
 
 
 class Constraint(Protocol):
-    """What may be written, for rows of hypotheses that are written at the same time."""
+    """What may be written, for rows of hypotheses that are written at the same time: at first one a source. At each
+    step it is asked what is allowed, told which rows go on, and then what these write."""
 
     def least(self) -> Tensor:
         """How many symbols a complete output has at least, EOS included. *Shape:* (rows,)"""
@@ -210,20 +248,24 @@ def search(
     width: int = 1,
     n_best: int = 1,
     length_power: float = 1.0,
+    threshold: float = math.inf,
     keep_weights: bool = False,
     constraint: Optional[Constraint] = None,
 ) -> Outputs:
-    """Find the outputs that a beam comes across, all sources in lockstep. Each has `width` hypotheses; those that write
-    EOS leave the beam. A source of which as many outputs have ended as its beam is wide takes part no more. A width of
-    1 takes the best symbol at each step.
+    """Find the outputs that a beam comes across, all sources in lockstep. Each has up to `width` hypotheses; those that
+    write EOS leave the beam. A source that has none left, or of which as many outputs have ended as its beam is wide,
+    takes part no more. A width of 1 takes the best symbol at each step.
 
     network (Seq2Seq): The network.
     source (Source): The sources.
     state (DecoderState): Where the decoder starts.
     limits (Tensor): How many symbols an output may have, if the constraint doesn't need more. *Shape:* (sources,)
     width (int): Hypotheses a source.
-    n_best (int): How many outputs are wanted, at most `width`.
+    n_best (int): How many outputs are wanted, at most `width`. There can be fewer.
     length_power (float): Scores are divided by the length to this power (Wu et al. 2016, section 7, for other ways).
+    threshold (float): A candidate whose log-probability is further than this behind that of the best one of the step,
+        which may be an end, is none (Freitag and Al-Onaizan 2017, "Beam Search Strategies for Neural Machine
+        Translation": absolute threshold pruning).
     keep_weights (bool): Whether the weights of attention are wanted.
     constraint (Optional[Constraint]): What may be written, of a row a source; None for anything.
     RETURNS (Outputs): The outputs.
@@ -231,14 +273,11 @@ def search(
     n, device = len(limits), limits.device
     if constraint is not None:
         limits = torch.maximum(limits, constraint.least())
-    alive = torch.arange(n, device=device)
-    totals = torch.full((n, width), NEVER, device=device)
-    totals[:, 0] = 0
-    rows = alive.repeat_interleave(width)
-    its_source, state = source.take(rows), state.take(rows)
-    if constraint is not None:
-        constraint.take(rows)
-    symbols = torch.full((n * width, 1), EOS, device=device)
+    alive, source_now = torch.arange(n, device=device), source
+    rank = torch.arange(2 * width, device=device)
+    beams = beams_of((rank[:width] == 0).expand(n, -1))
+    totals = torch.zeros(n, device=device)
+    symbols = torch.full((n, 1), EOS, device=device)
     order = torch.zeros((n, width), dtype=torch.long, device=device)
     found = Ended(
         torch.full((n, width), NEVER, dtype=torch.double, device=device),
@@ -246,44 +285,48 @@ def search(
         torch.zeros((n, width), dtype=torch.long, device=device),
         torch.zeros((n, width), dtype=torch.bool, device=device),
     )
+    # At most one of the continuations of a hypothesis ends.
+    wanted = min(width + 1, network.n_out)
     steps: List[Step] = []
     for step in range(int(limits.max()) if n else 0):
-        features, state, weights = network.decode(symbols, its_source, state)
+        features, state, weights = network.decode(symbols, source_now, state, beams=beams)
         log_probs = network.output(features[:, 0]).log_softmax(1)
         if constraint is not None:
             log_probs = log_probs.masked_fill(~constraint.allowed(), NEVER)
-        sums = (totals.view(-1, 1) + log_probs).view(len(alive), -1)
+        best, its_symbols = log_probs.topk(wanted, dim=1)
+        sums = (totals[:, None] + best)[beams.rows].masked_fill(~beams.there[..., None], NEVER)
         # Twice as many as the beam is wide: no more than half of them end.
-        values, places = sums.topk(min(2 * width, sums.shape[1]), dim=1)
-        came_from = torch.div(places, network.n_out, rounding_mode="floor")
-        written = places % network.n_out
-        kept = weights[:, 0].unflatten(0, (len(alive), width)) if keep_weights and weights is not None else None
-        steps.append(Step(alive, order, came_from, written, kept))
+        values, which = sums.flatten(1).topk(len(rank), dim=1)
+        came_from = torch.div(which, wanted, rounding_mode="floor")
+        written = its_symbols[beams.rows].flatten(1).gather(1, which)
+        steps.append(Step(alive, order, came_from, written, weights if keep_weights else None))
         is_last = (step + 1 >= limits[alive])[:, None]
-        is_end, rank = written == EOS, torch.arange(values.shape[1], device=device)
+        is_end = written == EOS
+        is_near = values >= values[:, :1] - threshold
         # An end that is not among the best continuations is none yet. What is cut ranks behind all that is complete: a
         # loop is likely at every step.
         scores = values.double() / (step + 1) ** length_power - CUT * ~is_end
-        ends = torch.where((is_end | is_last) & (rank < width), scores, NEVER)
+        ends = torch.where((is_end | is_last) & is_near & (rank < width), scores, NEVER)
         pool, chosen = torch.cat([found.scores[alive], ends], dim=1).topk(width, dim=1)
-        new = Ended(ends, torch.full_like(places, step), rank.expand_as(places), is_end)
+        new = Ended(ends, torch.full_like(which, step), rank.expand_as(which), is_end)
         for column, addition in zip(found, new):
             column[alive] = torch.cat([column[alive], addition], dim=1).gather(1, chosen)
-        totals, order = values.masked_fill(is_end, NEVER).topk(width, dim=1)
-        live = torch.nonzero(~is_last[:, 0] & (pool[:, -1] == NEVER) & (totals[:, 0] > NEVER))[:, 0]
+        goes_on = is_near & ~(is_end | is_last | (pool[:, -1:] > NEVER))
+        values, order = values.masked_fill(~goes_on, NEVER).topk(width, dim=1)
+        live = torch.nonzero(values[:, 0] > NEVER)[:, 0]
         if not len(live):
             break
-        totals, order = totals[live], order[live]
-        # A hypothesis that is none yet doubles the best one.
-        order = torch.where(totals == NEVER, order[:, :1], order)
-        rows = (live[:, None] * width + came_from[live].gather(1, order)).flatten()
-        symbols = written[live].gather(1, order).view(-1, 1)
+        values, order = values[live], order[live]
+        parents = beams.rows[live].gather(1, came_from[live].gather(1, order))
+        beams = beams_of(values > NEVER)
+        totals, rows = values.flatten()[beams.places], parents.flatten()[beams.places]
+        symbols = written[live].gather(1, order).view(-1, 1)[beams.places]
         state = state.take(rows)
         if constraint is not None:
             constraint.take(rows)
             constraint.write(symbols[:, 0])
         if len(live) < len(alive):
-            its_source, alive = its_source.take(rows), alive[live]
+            source_now, alive = source_now.take(live), alive[live]
     return traced(steps, Ended(*(column[:, :n_best] for column in found)), source)
 
 
@@ -293,13 +336,13 @@ class Step(NamedTuple):
     alive: Tensor
     """The sources. *Shape:* (sources,)"""
     order: Tensor
-    """The candidate of the step before that each hypothesis is. *Shape:* (sources, width)"""
+    """The candidate of the step before that each hypothesis is; any in places without one. *Shape:* (sources, width)"""
     came_from: Tensor
     """The hypothesis that each candidate goes on from. *Shape:* (sources, candidates)"""
     written: Tensor
     """The symbol that it adds. *Shape:* (sources, candidates)"""
     weights: Optional[Tensor]
-    """Those of attention. *Shape:* (sources, width, longest source)"""
+    """Those of attention; in places without a hypothesis, any. *Shape:* (sources, width, longest source)"""
 
 
 class Ended(NamedTuple):
@@ -337,4 +380,5 @@ def traced(steps: List[Step], found: Ended, source: Source) -> Outputs:
         before = step.order.gather(1, hypothesis)
         candidate[step.alive] = torch.where(there, before, its)
     scores = (found.scores + CUT * ~found.complete).float()
-    return Outputs(symbols, lengths, torch.where(lengths > 0, scores, NEVER), found.complete, weights)
+    complete = found.complete & (lengths > 0)
+    return Outputs(symbols, lengths, torch.where(lengths > 0, scores, NEVER), complete, weights)

@@ -1,5 +1,6 @@
 """fodl_seq2seq: texts from texts as a component."""
 
+import math
 import warnings
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union, cast
 
@@ -63,6 +64,7 @@ def set_text(doc: Doc, text: str) -> None:
         "beam_width": 1,
         "n_best": 1,
         "length_power": 1.0,
+        "beam_threshold": 0.0,
         "max_ratio": 3.0,
         "max_extra": 20,
         "store_attention": False,
@@ -81,6 +83,7 @@ def make_fodl_seq2seq(
     beam_width: int,
     n_best: int,
     length_power: float,
+    beam_threshold: float,
     max_ratio: float,
     max_extra: int,
     store_attention: bool,
@@ -94,9 +97,11 @@ def make_fodl_seq2seq(
     target (Target): The symbols that it writes, spacy_fodl.Subwords.v1 or spacy_fodl.Words.v1.
     output (Handler): What is done with the text.
     beam_width (int): Hypotheses that are kept for each document; 1 takes the best symbol at each step.
-    n_best (int): How many outputs to keep.
+    n_best (int): How many outputs to keep, if there are so many.
     length_power (float): The log-probability of an output is divided by its length to this power, so that short ones
         are not always better.
+    beam_threshold (float): What is further than this behind the best of the same length, in natural logarithms of
+        probabilities, leaves the beam, so that there are fewer outputs; 0 for no threshold.
     max_ratio (float): How many symbols an output may have for each token of the document but white space,
     max_extra (int): and so many more.
     store_attention (bool): Whether to keep the weights of attention.
@@ -112,6 +117,7 @@ def make_fodl_seq2seq(
         beam_width=beam_width,
         n_best=n_best,
         length_power=length_power,
+        beam_threshold=beam_threshold,
         max_ratio=max_ratio,
         max_extra=max_extra,
         store_attention=store_attention,
@@ -127,12 +133,13 @@ class FodlSeq2Seq(StructuredPipe):
     vocab (Vocab): The shared vocabulary.
     model (Model): Outputs for documents.
     name (str): The name of the component in the pipeline.
-    target, output, beam_width, n_best, length_power, max_ratio, max_extra, store_attention, max_source, max_target,
-        scorer: As in make_fodl_seq2seq. All but target, output and scorer can be set at any time.
+    target, output, beam_width, n_best, length_power, beam_threshold, max_ratio, max_extra, store_attention, max_source,
+        max_target, scorer: As in make_fodl_seq2seq. All but target, output and scorer can be set at any time.
     """
 
     fewest_best = 1
     length_power = real(0)
+    beam_threshold = real(0)
     max_ratio = real(0)
     max_extra = count(1)
     store_attention = flag()
@@ -150,6 +157,7 @@ class FodlSeq2Seq(StructuredPipe):
         beam_width: int = 1,
         n_best: int = 1,
         length_power: float = 1.0,
+        beam_threshold: float = 0.0,
         max_ratio: float = 3.0,
         max_extra: int = 20,
         store_attention: bool = False,
@@ -164,6 +172,7 @@ class FodlSeq2Seq(StructuredPipe):
         self.output = output
         self.scorer = scorer
         self.length_power = length_power
+        self.beam_threshold = beam_threshold
         self.max_ratio = max_ratio
         self.max_extra = max_extra
         self.store_attention = store_attention
@@ -287,6 +296,7 @@ class FodlSeq2Seq(StructuredPipe):
             beam_width=self.beam_width,
             n_best=self.n_best,
             length_power=self.length_power,
+            threshold=self.beam_threshold or math.inf,
             max_ratio=self.max_ratio,
             max_extra=self.max_extra,
             keep_attention=self.store_attention,

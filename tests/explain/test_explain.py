@@ -241,6 +241,10 @@ def test_translators_and_sentence_vectors():
     gates = named(page, "fodl_seq2seq: gates of layer 1, backward")
     assert gates.columns == grid.columns
     assert translator.get_pipe("fodl_seq2seq").store_attention is False
+    assert "given up" not in named(page, "fodl_seq2seq: the output").caption
+    translator.get_pipe("fodl_seq2seq").beam_threshold = 2.5
+    caption = named(explain(translator, "I like green eggs."), "fodl_seq2seq: the output").caption
+    assert "by more than 2.5 was given up" in caption
     page = explain(trained_vectors(), "I sat. You sat.")
     assert named(page, "fodl_skipthought: the sentences as a batch").rows[0][0].text == "I"
     assert named(page, "fodl_skipthought: similar sentences").values[0][0] == pytest.approx(1, abs=1e-3)

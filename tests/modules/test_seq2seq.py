@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from spacy_fodl.modules.attention import ATTENTIONS
-from spacy_fodl.modules.seq2seq import EOS, NEVER, Seq2Seq, search
+from spacy_fodl.modules.seq2seq import EOS, NEVER, DecoderState, Seq2Seq, search
 from spacy_fodl.transition.linearize import CLOSE, WORD, Brackets, delinearize
 
 from ..util import DeviceRequired
@@ -35,7 +35,7 @@ def log_prob(module, tokens, lengths, symbols):
     total, before = 0.0, EOS
     for symbol in symbols:
         features, state, _ = module.decode(torch.tensor([[before]]), source, state)
-        total += float(module.output(features[0, 0]).log_softmax(0)[symbol])
+        total += module.output(features[0, 0]).log_softmax(0)[symbol].item()
         before = symbol
     return total
 
@@ -158,11 +158,79 @@ def test_a_beam_as_wide_as_the_space_finds_the_best_outputs(length_power):
     assert found.complete[0].tolist() == [one[-1] == EOS for one in ranked[:10]]
 
 
+def beam_by_hand(step, limit, width, threshold):
+    """Outputs with their scores, of a beam that is a list.
+
+    step (Callable): From what was written to the log-probabilities of all symbols.
+    """
+    beam, ended = {(): 0.0}, {}
+    for n in range(1, limit + 1):
+        longer = {(*one, k): total + p for one, total in beam.items() for k, p in enumerate(step(one))}
+        ranked = sorted(longer, key=lambda one: -longer[one])[: 2 * width]
+        near = [one for one in ranked if longer[one] >= longer[ranked[0]] - threshold]
+        ends = [one for one in ranked[:width] if one in near and (EOS in one or n == limit)]
+        ended.update((one, longer[one] / n) for one in ends)
+        beam = {one: longer[one] for one in [one for one in near if EOS not in one][:width]}
+        if len(ended) >= width or not beam:
+            break
+    return sorted(ended.items(), key=lambda one: (EOS not in one[0], -one[1]))[:width]
+
+
+@pytest.mark.parametrize("attend_from", FROM)
+@pytest.mark.parametrize("threshold", [float("inf"), 1.0, 0.1])
+@pytest.mark.parametrize("width", [1, 2, 4])
+def test_a_beam_goes_on_with_the_best_that_are_not_too_far_behind(width, threshold, attend_from):
+    module = network("dot", attend_from, n_out=5)
+    with torch.no_grad():
+        module.output.weight.mul_(4)
+        module.output.bias[EOS] = -1.0
+    lengths, limits = [3, 2, 5, 4, 1, 6], [8, 3, 8, 5, 8, 8]
+    tokens, sizes = sources(lengths)
+    source, state = module.encode(tokens, sizes)
+    found = search(
+        module, source, state, torch.tensor(limits), width, n_best=width, threshold=threshold, keep_weights=True
+    )
+    for i in range(len(lengths)):
+        its, row = (source.take(torch.tensor([i])), state.take(torch.tensor([i])))
+
+        def log_probs(written, its=its, row=row):
+            features, *_ = module.decode(torch.tensor([[EOS, *written]]), its, row)
+            return module.output(features[0, -1]).log_softmax(0).tolist()
+
+        expected = beam_by_hand(log_probs, limits[i], width, threshold)
+        rows = [tuple(row[:n]) for row, n in zip(found.symbols[i].tolist(), found.lengths[i].tolist()) if n]
+        assert rows == [one for one, _ in expected]
+        assert found.scores[i, : len(rows)].tolist() == pytest.approx([score for _, score in expected], abs=1e-4)
+        assert found.complete[i].tolist() == [EOS in one for one in rows] + [False] * (width - len(rows))
+        _, _, weights = module.decode(torch.tensor([[EOS, *rows[0][:-1]]]), its, row)
+        torch.testing.assert_close(found.weights[i, : len(rows[0])], weights[0], rtol=0, atol=1e-5)
+        assert (found.weights[i, len(rows[0]) :] == 0).all()
+
+
+@pytest.mark.parametrize("threshold", [float("inf"), 3.0, 1.0])
+def test_an_end_far_behind_is_no_output(monkeypatch, threshold):
+    """Ten times the same symbol, then EOS, which is the third best at each step before."""
+    module = network(n_out=4)
+
+    def decode(inputs, source, state, beams):
+        n = state.hidden[0, :, :1] + 1
+        ready = (n > 10).float()
+        going, ending = torch.tensor([0.05, 0.01, 0.93, 0.01]).log(), torch.tensor([0.01, 0.97, 0.01, 0.01]).log()
+        return (ready * ending + (1 - ready) * going)[:, None], state._replace(hidden=n.expand(2, -1, -1)), None
+
+    monkeypatch.setattr(module, "decode", decode)
+    module.output = torch.nn.Identity()
+    source, state = module.encode(*sources([2]))
+    state = DecoderState(torch.zeros(2, 1, 1), torch.zeros(2, 1, 1))
+    found = search(module, source, state, torch.tensor([20]), width=3, n_best=3, threshold=threshold)
+    assert found.symbols[0, 0, : found.lengths[0, 0]].tolist() == [2] * 10 + [EOS]
+
+
 def test_a_loop_does_not_beat_what_is_complete(monkeypatch):
     """EOS with 0.4 at first; what goes on goes on for ever, with 0.99 a step."""
     module = network(n_out=3)
 
-    def decode(inputs, source, state, dropout=0.0):
+    def decode(inputs, source, state, beams):
         first = (inputs == EOS).float()[..., None]
         fresh, loop = torch.tensor([1e-6, 0.4, 0.6]).log(), torch.tensor([1e-6, 0.01, 0.99]).log()
         return first * fresh + (1 - first) * loop, state, None
@@ -186,32 +254,36 @@ def test_fewer_outputs_than_asked_for():
     assert (found.scores[0, :n_found] > NEVER).all()
 
 
-@pytest.mark.parametrize("attend_from", FROM)
-def test_the_weights_of_the_best_output_are_those_it_was_written_with(attend_from):
-    module = network("dot", attend_from)
-    source, state = module.encode(*sources([4, 2]))
-    found = search(module, source, state, torch.tensor([6, 6]), width=4, keep_weights=True)
-    for i in range(2):
-        n = int(found.lengths[i, 0])
-        inputs = torch.tensor([[EOS, *found.symbols[i, 0, : n - 1].tolist()]])
-        rows = torch.tensor([i])
-        _, _, weights = module.decode(inputs, source.take(rows), state.take(rows))
-        torch.testing.assert_close(found.weights[i, :n], weights[0])
-        assert (found.weights[i, n:] == 0).all()
-
-
 def test_finished_sources_leave_the_work(monkeypatch):
     module = network()
     rows = []
     decode = module.decode
-    monkeypatch.setattr(module, "decode", lambda inputs, *rest: rows.append(len(inputs)) or decode(inputs, *rest))
+    monkeypatch.setattr(module, "decode", lambda *args, **more: rows.append(len(args[0])) or decode(*args, **more))
     limits = [2, 5, 3]
     with torch.no_grad():
         module.output.bias[EOS] = -100.0
     found = search(module, *module.encode(*sources([3, 3, 3])), torch.tensor(limits), width=2)
-    assert rows == [6, 6, 4, 2, 2]
+    # One hypothesis a source at first, then two.
+    assert rows == [3, 6, 4, 2, 2]
     assert found.lengths[:, 0].tolist() == limits
     assert not found.complete.any()
+
+
+def test_a_source_has_left_when_as_many_outputs_have_ended_as_its_beam_is_wide(monkeypatch):
+    module = network(n_out=4)
+    rows = []
+
+    def decode(inputs, source, state, beams):
+        rows.append(len(inputs))
+        return torch.tensor([0.25, 0.3, 0.4, 0.05]).log().expand(len(inputs), 1, -1), state, None
+
+    monkeypatch.setattr(module, "decode", decode)
+    module.output = torch.nn.Identity()
+    source, state = module.encode(*sources([2]))
+    found = search(module, source, state, torch.tensor([9]), width=2, n_best=2, length_power=0.0)
+    # One ends at once, and its place is taken; then the best of the others ends.
+    assert rows == [1, 2]
+    assert [row[:n] for row, n in zip(found.symbols[0].tolist(), found.lengths[0].tolist())] == [[EOS], [2, EOS]]
 
 
 def test_no_sources():

@@ -201,6 +201,18 @@ def test_an_output_without_an_end_is_cut_and_says_so():
     assert len(details["tokens"]) == len(nlp.make_doc(PAIRS[0][0])) + 4 == len(details["attention"])
 
 
+def test_the_beam_keeps_what_is_near_the_best(nlp, tmp_path):
+    texts = [text for text, _ in PAIRS]
+    every = list(nlp.pipe(texts))
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    loaded.get_pipe("fodl_seq2seq").beam_threshold = 0.5
+    near = list(loaded.pipe(texts))
+    assert [doc._.fodl_output for doc in near] == [doc._.fodl_output for doc in every]
+    assert all(len(doc._.fodl_seq2seq["n_best"]) == 2 for doc in every)
+    assert min(len(doc._.fodl_seq2seq["n_best"]) for doc in near) == 1
+
+
 def test_the_beam_can_be_set_after_loading(nlp, tmp_path):
     nlp.to_disk(tmp_path)
     component = spacy.load(tmp_path).get_pipe("fodl_seq2seq")
@@ -422,6 +434,7 @@ def test_settings_out_of_range():
         {"beam_width": 0},
         {"max_target": -1},
         {"length_power": -1.0},
+        {"beam_threshold": -1.0},
     ):
         with pytest.raises(ValueError, match=rf"F208.*{next(iter(setting))}"):
             spacy.blank("en").add_pipe("fodl_seq2seq", config=setting)
@@ -442,6 +455,7 @@ def test_settings_are_checked_whenever_they_are_set():
     component = nlp.get_pipe("fodl_seq2seq")
     for name, values in (
         ("length_power", [-1.0, float("nan"), "x"]),
+        ("beam_threshold", [-1.0, float("inf"), None]),
         ("max_ratio", [-5.0, float("inf"), None, True, 10**400]),
         ("max_extra", [0, -30, 2.5, torch.tensor(True)]),
         ("max_source", [-1, "5"]),
