@@ -42,7 +42,7 @@ PLOTS: Dict[str, Plot] = {
             "words_per_second",
             "test_acc",
             {"fodl": "fodl_tagger", "window2": "window of 5, no encoder", "gram3": "past 3-gram"},
-            {"spacy": "spaCy's tagger", "spacy_averages": "the same, averaged weights"},
+            {"spacy": "spaCy's tagger", "spacy_averages": "spaCy's tagger, averaged weights"},
         ),
     ),
     "textcat": Plot(
@@ -74,8 +74,8 @@ PLOTS: Dict[str, Plot] = {
                 },
                 {
                     "spacy_gold": "spaCy's parser",
-                    "spacy_vectors_gold": "the same, GloVe",
-                    "spacy_encoder_gold": "the same, our encoder",
+                    "spacy_vectors_gold": "spaCy's parser, GloVe",
+                    "spacy_encoder_gold": "spaCy's parser, our encoder",
                     "spacy_beam_gold": "spaCy's beam_parser",
                     "udpipe_gold": "UDPipe 1",
                 },
@@ -131,6 +131,7 @@ def draw() -> List[Path]:
     # The same figures make the same file.
     matplotlib.rcParams["svg.hashsalt"] = "spacy-fodl"
     import matplotlib.pyplot as plt
+    from adjustText import adjust_text
     from matplotlib.ticker import LogLocator, NullFormatter
 
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -142,15 +143,16 @@ def draw() -> List[Path]:
         if not found:
             continue
         figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+        names = []
         for point in found:
             mean = results[point.system]["mean"]
             x, y = mean[point.speed], 100 * mean[point.score]
             color, marker = OURS if point.is_ours else PEER
             axes.errorbar(x, y, yerr=100 * mean.get(f"{point.score}_sd", 0), fmt=marker, color=color)
-            axes.annotate(f" {point.name}", (x, y), xytext=(4, 4), textcoords="offset points", fontsize=8)
+            names.append(axes.text(x, y, point.name, fontsize=8))
         for name, (color, marker) in (("this package", OURS), ("others", PEER)):
             axes.plot([], [], marker, color=color, label=name)
-        axes.legend(loc="lower left", fontsize="small")
+        figure.legend(loc="outside upper right", ncols=2, fontsize="small")
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:,.0f}")
@@ -159,6 +161,8 @@ def draw() -> List[Path]:
         axes.set_xlabel(f"{plot.speed} (one thread, logarithmic)")
         axes.set_ylabel(plot.score)
         axes.grid(alpha=0.3)
+        figure.draw_without_rendering()
+        adjust_text(names, ax=axes, expand=(1.15, 1.9), arrowprops={"arrowstyle": "-", "color": "gray", "lw": 0.5})
         files.append(FOLDER / f"{task}.svg")
         figure.savefig(files[-1], metadata={"Date": None})
         plt.close(figure)

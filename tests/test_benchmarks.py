@@ -761,7 +761,7 @@ def test_every_result_is_of_a_system_that_there_is(task, known):
 
 
 def test_pictures_are_drawn_of_what_was_measured(tmp_path, monkeypatch):
-    pytest.importorskip("matplotlib")
+    pytest.importorskip("adjustText")
     monkeypatch.setattr(plots, "FOLDER", tmp_path)
     files = plots.draw()
     drawn = {
