@@ -217,6 +217,20 @@ def seq2seq_lengths() -> str:
     return table(["BLEU of sources with so many tokens", *names], rows)
 
 
+def seq2seq_thresholds() -> str:
+    """The translator with other thresholds of its beam: a column a threshold."""
+    results = load("seq2seq")
+    mean = results["fodl"]["mean"] if "fodl" in results else {}
+    found = [key[9:-9] for key in mean if re.fullmatch(r"threshold\d+_bleu_acc", key)]
+    if not found:
+        return NOT_YET
+    rows = [
+        ["BLEU on the development set", *(percent(mean, f"threshold{n}_bleu_acc") for n in found)],
+        ["sentences/s", *(number(mean, f"threshold{n}_texts_per_second") for n in found)],
+    ]
+    return table(["threshold of the beam", *("none" if n == "0" else n for n in found)], rows)
+
+
 def seq2seq_bridge() -> str:
     results = load("seq2seq")
     rows = []
@@ -511,6 +525,7 @@ TABLES: Dict[str, Callable[[], str]] = {
     "textcat-bridge": textcat_bridge,
     "seq2seq-accuracy": seq2seq_accuracy,
     "seq2seq-lengths": seq2seq_lengths,
+    "seq2seq-thresholds": seq2seq_thresholds,
     "seq2seq-bridge": seq2seq_bridge,
     "seq2seq-setting": partial(setting_of, "seq2seq"),
     "linearized-accuracy": linearized_accuracy,

@@ -31,6 +31,8 @@ from .training import timed, trained
 TASK = "seq2seq"
 DATA = [f"multi30k/{name}.{language}" for name in ("train", "val", "test_2016_flickr") for language in ("en", "fr")]
 BEAM = 5
+# What may be how far behind in that beam, on the development set; 0 is no threshold.
+THRESHOLDS = [0, 4, 3, 2, 1]
 # Upper bounds of the numbers of source tokens that are scored apart.
 LENGTHS = [9, 12, 16, 1000]
 ROUNDS = 7
@@ -158,6 +160,10 @@ def train_translator(
         for how, width in (("greedy", 1), ("beam", BEAM)):
             component.beam_width = width
             figures.update(tested(nlp, path, f"{name}_{how}"))
+    for threshold in THRESHOLDS:
+        component.beam_threshold = threshold
+        found = tested(nlp, dev_path, f"threshold{threshold}")
+        figures.update({key: value for key, value in found.items() if "_to" not in key})
     return {**figures, **costs}
 
 
