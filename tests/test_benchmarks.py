@@ -307,9 +307,9 @@ def test_the_tagger_task_from_corpus_to_tables(options, tmp_path):
     assert run["peak_memory_mib"] > 50
     assert run["model_mib"] > 1
     folder.parent.rename(tmp_path / "results")
-    text = "".join(f"<!-- {name} -->\nold\n<!-- end -->\n" for name in report.TABLES)
+    text = "".join(f"<!-- {name} -->\nwritten before\n<!-- end -->\n" for name in report.TABLES)
     shown = report.rendered(text)
-    assert "old" not in shown
+    assert "written before" not in shown
     assert "configs/tagger.cfg" in shown
     assert report.rendered(shown) == shown
 
@@ -460,8 +460,11 @@ def test_the_seq2seq_task_from_corpus_to_tables(here, options, corpora, tmp_path
     results = tmp_path / "work" / "quick" / "seq2seq"
     harness.write_result("seq2seq", "fodl", "small", {}, [found], options)
     results.parent.rename(tmp_path / "results")
-    shown = [report.rendered(f"<!-- seq2seq-{name} -->\n<!-- end -->\n") for name in ("accuracy", "lengths", "bridge")]
-    assert [len(text.splitlines()) - 2 for text in shown] == [3, 3, 3]
+    shown = [
+        report.rendered(f"<!-- seq2seq-{name} -->\n<!-- end -->\n")
+        for name in ("accuracy", "lengths", "thresholds", "bridge")
+    ]
+    assert [len(text.splitlines()) - 2 for text in shown] == [3, 3, 4, 3]
     assert "1 to 9" in shown[1]
 
 
