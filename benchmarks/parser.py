@@ -116,7 +116,7 @@ def spacy_encoder() -> Settings:
     config["initialize"]["before_init"] = {"@callbacks": "spacy_fodl.count_words.v1", "corpus": "${corpora.train}"}
     config["components"]["parser"]["model"]["tok2vec"]["width"] = width
     config["training"]["dropout"] = mine["training"]["dropout"]
-    # But for the clipping: what our layers do by themselves, spaCy's leave to the optimizer.
+    # But for the clipping, which spaCy's parser has by default.
     config["training"]["optimizer"] = {**mine["training"]["optimizer"], "grad_clip": 1.0}
     return config
 

@@ -21,6 +21,10 @@ def load(task: str) -> Results:
     return {path.stem: json.loads(path.read_text(encoding="utf8")) for path in (RESULTS / task).glob("*.json")}
 
 
+# The head of tables of what was measured in turn.
+RATIOS = ["medians of the rounds", "spacy-fodl", "the other", "median of the rounds' ratios"]
+
+
 def table(header: List[str], rows: List[List[str]]) -> str:
     if not rows:
         return NOT_YET
@@ -140,10 +144,10 @@ def tagger_speed() -> str:
             rows.append([f"{title}, words/s", *(f"{speed:,.0f}" for speed in speeds), f"{ratio:.2f}"])
     if "bridge" in results:
         times = [median(results["bridge"], f"{who}_ms") for who in ("thinc", "bare")]
-        ratio = median(results["bridge"], "ratio")
+        ratio = 1 / median(results["bridge"], "ratio")  # That of the times.
         title = "training step of the window network in Thinc, and in bare torch, ms"
         rows.append([title, *(f"{ms:.1f}" for ms in times), f"{ratio:.2f}"])
-    return table(["median of the rounds", "spacy-fodl", "peer", "ratio"], rows)
+    return table(RATIOS, rows)
 
 
 def textcat_accuracy() -> str:
@@ -175,7 +179,7 @@ def textcat_bridge() -> str:
         title = "training step of a bidirectional LSTM in Thinc, and of torch's own in a bare padded loop, words/s"
         ratio = median(results["bridge"], "ratio")
         rows.append([title, *(f"{speed:,.0f}" for speed in speeds), f"{ratio:.2f}"])
-    return table(["median of the rounds", "spacy-fodl", "peer", "ratio"], rows)
+    return table(RATIOS, rows)
 
 
 def minutes(mean: Dict[str, float], digits: int = 0) -> str:
@@ -239,7 +243,7 @@ def seq2seq_bridge() -> str:
         ratio = median(results["bridge"], "ratio")
         title = "training step of a translator in Thinc, and of the same network in a bare loop, target symbols/s"
         rows.append([title, *(f"{speed:,.0f}" for speed in speeds), f"{ratio:.2f}"])
-    return table(["median of the rounds", "spacy-fodl", "peer", "ratio"], rows)
+    return table(RATIOS, rows)
 
 
 def linearized_accuracy() -> str:
@@ -310,7 +314,7 @@ def parser_differences() -> str:
     results = load("parser")
     rows = [
         [
-            f"{run['first']} and {run['second']}",
+            f"{run['first']} − {run['second']}",
             f"{run['seeds']}",
             f"{100 * run['difference']:+.2f}",
             f"{run['p']:.4f}" if run["p"] >= 0.0001 else "< 0.0001",
@@ -363,7 +367,7 @@ def parser_speed() -> str:
             first, _, unit = title.partition(",")
             shown = first if what.startswith("train") else f"{first} {addition}"
             rows.append([f"{shown},{unit}", *(f"{speed:,.0f}" for speed in speeds), f"{ratio:.2f}"])
-    return table(["median of the rounds", "spacy-fodl", "peer", "ratio"], rows)
+    return table(RATIOS, rows)
 
 
 def parser_stream() -> str:
@@ -388,7 +392,10 @@ def parser_long() -> str:
     rows = []
     for given, title in (("known", "sentence starts set"), ("open", "sentences to be found")):
         rows.append([f"{title}, words/s", *(f"{mean[f'{given}_{n}_words_per_second']:,.0f}" for n in lengths)])
-        rows.append([f"{title}, peak memory, MiB", *(f"{mean[f'{given}_{n}_mib']:,.0f}" for n in lengths)])
+        # A process has one peak, which what was measured later can't be seen below.
+        before = mean[f"known_{lengths[-1]}_mib"] if given == "open" else 0
+        peaks = [mean[f"{given}_{n}_mib"] for n in lengths]
+        rows.append([f"{title}, peak memory, MiB", *(f"{'≤ ' * (peak <= before)}{peak:,.0f}" for peak in peaks)])
     return table(["words in a document", *(f"{n:,}" for n in lengths)], rows)
 
 
@@ -402,7 +409,9 @@ def scaling(what: str, title: str, unit: str = "words_per_second") -> str:
     rows = []
     for result in found:
         figures = [result["mean"].get(f"{what}_{value}_{unit}") for value in values]
-        rows.append([result["description"], *("-" if figure is None else f"{figure:,.0f}" for figure in figures)])
+        # Beams vary in the rows of what is greedy elsewhere.
+        described = result["description"].replace(", greedy", "") if what == "beam" else result["description"]
+        rows.append([described, *("-" if figure is None else f"{figure:,.0f}" for figure in figures)])
     return table([title, *(f"{value:,}" for value in values)], rows)
 
 

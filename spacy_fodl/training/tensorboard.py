@@ -69,11 +69,12 @@ def make_tensorboard_logger_v1(
         last = {"words": 0, "seconds": 0.0, "step": 0}
 
         def log_step(info: Optional[Info]) -> None:
-            rate = float(optimizer.learn_rate)
-            optimizer.step_schedules()
             log_to_console(info)
             if info is None:
                 return
+            # All steps since the last evaluation, or, where a training was resumed, since its beginning.
+            for _ in range(info["step"] - last["step"]):
+                optimizer.step_schedules()
             step = last["step"] = info["step"]
             for name, loss in info["losses"].items():
                 writer.add_scalar(f"loss/{name}", float(loss), step)
@@ -84,7 +85,7 @@ def make_tensorboard_logger_v1(
                 for name, score in numbers(nlp.evaluate([fresh(nlp, example) for example in sample])):
                     if name in info["other_scores"] and name != "speed":
                         writer.add_scalar(f"{name}/train", score, step)
-            writer.add_scalar("learning_rate", rate, step)
+            writer.add_scalar("learning_rate", float(optimizer.learn_rate), step)
             seconds = info["seconds"] - last["seconds"]
             if seconds > 0:
                 writer.add_scalar("words_per_second", (info["words"] - last["words"]) / seconds, step)
