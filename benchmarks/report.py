@@ -314,7 +314,7 @@ def parser_differences() -> str:
     results = load("parser")
     rows = [
         [
-            f"{run['first']} − {run['second']}",
+            f"{run['first']}, less {run['second']}",
             f"{run['seeds']}",
             f"{100 * run['difference']:+.2f}",
             f"{run['p']:.4f}" if run["p"] >= 0.0001 else "< 0.0001",
