@@ -317,7 +317,8 @@ class Errors(metaclass=ErrorsWithCodes):
 
 
 def check_argument(function: str, argument: str, value: Any, is_good: bool, expected: str) -> None:
-    """
+    """Refuse an argument of a registered function.
+
     function (str): The registered function that was given the argument.
     argument (str): Its name.
     value (Any): Its value.

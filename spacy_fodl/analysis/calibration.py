@@ -76,6 +76,7 @@ def head_probs(evidence: ArcEvidence, temperature: float = 1.0) -> np.ndarray:
 
 
 def marginals(evidence: ArcEvidence, temperature: torch.Tensor) -> torch.Tensor:
+    """The same as a tensor, which has a gradient by the temperature. *Shape:* (words,)"""
     scores, stretches, agrees, _, words, odds = map(torch.from_numpy, evidence)
     return head_marginals(scores.double(), stretches, agrees, words, odds.double(), temperature)
 
@@ -85,7 +86,7 @@ def fit_temperature(evidence: ArcEvidence) -> float:
     maximum (Guo et al. 2017, section 4.2).
 
     evidence (ArcEvidence): Of words that the model was not trained on.
-    RETURNS (float): The temperature.
+    RETURNS (float): The temperature, from 0.001 to 1,000.
     """
     correct = torch.from_numpy(evidence.correct)
     log_temperature = torch.zeros((), dtype=torch.double, requires_grad=True, device="cpu")

@@ -30,8 +30,8 @@ def decoder_steps(
         nlp.get_pipe("fodl_seq2seq").target.constraint([doc]).
     RETURNS (np.ndarray): The last row is what comes after the last symbol. What the constraint forbids has 0, the
         others what the network gives them. *Shape:* (symbols + 1, size of the vocabulary)
-    RAISES (ValueError): If the model is of another kind or has no weights, or the document has no words or has not
-        passed the component that is listened to.
+    RAISES (ValueError): If the model is of another kind (F515) or has no weights (F001), or the document has no words
+        (F504) or has not passed the component that is listened to (F209).
     """
     network = find_seq2seq(model)
     device = network.end_of_source.device

@@ -164,8 +164,8 @@ def derivations(
     normalization (Optional[str]): "local" or "global"; None for what the model was trained for, as the component does.
     n_alternatives (int): How many other actions are told.
     RETURNS (List[Derivation]): One a sentence, as far as their starts are known, in the order of the text.
-    RAISES (ValueError): If the model is no transition parser or has no weights, the document has no words or has not
-        passed the component that is listened to, or an argument is out of its range.
+    RAISES (ValueError): If the model is no transition parser (F510) or has no weights (F001), the document has no words
+        (F504) or has not passed the component that is listened to (F209), or an argument is out of its range (F509).
     """
     scorer, features = find_scorer(model)
     normalization = model.attrs["trained"] if normalization is None else normalization

@@ -32,7 +32,9 @@ class LSTMGates:
     candidate: np.ndarray
     """What the token offers to write, between -1 and 1."""
     cell: np.ndarray
+    """The cell behind each token, unbounded."""
     hidden: np.ndarray
+    """What is put out, between -1 and 1."""
 
 
 def lstm_gates(
@@ -42,13 +44,14 @@ def lstm_gates(
 
     model (Model): A model over documents that holds a recurrent encoder: nlp.get_pipe("fodl_textcat").model, for
         example.
-    doc (Doc): The document.
+    doc (Doc): The document. Behind a listener it must have passed the component that is listened to.
     layer (int): Which layer of the encoder, from 0.
     direction (str): "forward" or "backward".
     encoder (int): Which encoder, from 0, if the model holds several: first comes that of the tok2vec.
     RETURNS (LSTMGates): The gates, the cell and the hidden state at each token.
-    RAISES (ValueError): If the model has no recurrent encoder, another cell than an LSTM, no such layer, or no weights
-        yet; or if the document is empty.
+    RAISES (ValueError): If the model has no recurrent encoder (F501) or not so many (F509), no weights yet (F001),
+        another cell than an LSTM (F502), no such layer or direction (F503), or reads nothing of the document (F504,
+        F209).
     """
     network, vectors, tokens = read_vectors(model, doc, encoder)
     cell, inputs = layer_inputs(network, vectors, layer, direction)

@@ -28,9 +28,9 @@ class GradientFlow:
     """The spectral norm of the Jacobian of h_T by x_{T-k}, for each lag k: the largest factor by which a change of
     that input changes the state."""
     bound: Optional[np.ndarray]
-    """For the plain network ‖W_rec‖^k ‖W_in‖ with the largest singular values (Pascanu et al. 2013, section 2.1, after
-    Bengio et al. 1994); with one unit and one input that is |w_rec|^k |w_in|. None for the others, which have no such
-    bound."""
+    """For the plain network ‖W_rec‖^k ‖W_in‖ with the largest singular values (Pascanu, Mikolov and Bengio 2013, "On
+    the Difficulty of Training Recurrent Neural Networks", section 2.1, after Bengio et al. 1994); with one unit and one
+    input that is |w_rec|^k |w_in|. None for the others, which have no such bound."""
     keep: Optional[np.ndarray]
     """For the LSTM the product of the keep gates of the last k tokens, at the unit where it is largest: the norm of the
     derivative of the cell by the cell k tokens before along the path that passes no weights, the constant error
@@ -50,14 +50,14 @@ def gradient_flow(
 
     model (Model): A model over documents that holds a recurrent encoder: nlp.get_pipe("fodl_textcat").model, for
         example.
-    doc (Doc): The document.
+    doc (Doc): The document. Behind a listener it must have passed the component that is listened to.
     lags (int): How far to look back; a shorter document ends it.
     layer (int): Which layer of the encoder, from 0. Its inputs are the states of the layer below.
     direction (str): "forward" or "backward"; the last token is the one that is read last.
     encoder (int): Which encoder, from 0, if the model holds several: first comes that of the tok2vec.
     RETURNS (GradientFlow): The norm for each lag, and the bound.
-    RAISES (ValueError): If the model has no recurrent encoder, no such layer, or no weights yet; or if the document is
-        empty.
+    RAISES (ValueError): If the model has no recurrent encoder (F501) or not so many (F509), no weights yet (F001), no
+        such layer or direction (F503), or reads nothing of the document (F504, F209).
     """
     network, vectors, _ = read_vectors(model, doc, encoder)
     return rnn_gradient_flow(network, vectors, lags=lags, layer=layer, direction=direction)
@@ -72,7 +72,7 @@ def rnn_gradient_flow(
     vectors (Tensor): The vectors of one document. *Shape:* (tokens, n_in)
     lags, layer, direction: As in gradient_flow.
     RETURNS (GradientFlow): The norm for each lag, and the bound.
-    RAISES (ValueError): If there is no such layer, or no token.
+    RAISES (ValueError): If there is no such layer or direction (F503), or no token (F504).
     """
     if not len(vectors):
         raise ValueError(Errors.F504)

@@ -16,10 +16,11 @@ def can_leave_out_words(model: Model) -> bool:
 def word_influence(model: Model, doc: Doc) -> np.ndarray:
     """By how much each score of a document falls without each of its words.
 
-    model (Model): The model of a classifier: nlp.get_pipe("fodl_textcat").model.
+    model (Model): The model of a classifier that listens to no other component (can_leave_out_words):
+        nlp.get_pipe("fodl_textcat").model.
     doc (Doc): The document, of two tokens or more.
     RETURNS (np.ndarray): Negative where a score rises. *Shape:* (tokens, categories)
-    RAISES (ValueError): If the document is empty.
+    RAISES (ValueError): If the document is empty (F504).
     """
     check_readable(model, doc)
     words, spaces = [token.text for token in doc], [bool(token.whitespace_) for token in doc]

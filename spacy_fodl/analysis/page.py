@@ -20,13 +20,18 @@ class View:
     """What there is to see of a text."""
 
     title: str
+    """Its heading."""
     text: str
+    """The text."""
     notes: List[str] = field(default_factory=list)
+    """What could not be shown, and why."""
     sections: List[Section] = field(default_factory=list)
+    """Its parts."""
     direction: str = "ltr"
     """Of the script: "ltr" or "rtl"."""
 
     def to_dict(self) -> Dict[str, Any]:
+        """What the template reads."""
         # What the template reads of a section besides its fields.
         sections = [{**asdict(section), "slug": section.slug} for section in self.sections]
         return {**vars(self), "sections": sections}
@@ -50,6 +55,7 @@ class Page:
 
     @property
     def title(self) -> str:
+        """The title of its view; of several, a general one."""
         return self.views[0].title if len(self.views) == 1 else "A look inside"
 
     def to_html(self) -> str:
@@ -60,9 +66,9 @@ class Page:
     def save(self, path: Union[str, Path]) -> Path:
         """Write the page.
 
-        path (Union[str, Path]): The file, named .html. Its folder is made if need be.
+        path (Union[str, Path]): The file, named .html or .htm. Its folder is made if need be.
         RETURNS (Path): The file.
-        RAISES (ValueError): If it is named otherwise.
+        RAISES (ValueError): If it is named otherwise (F511).
         """
         path = Path(path)
         if path.suffix not in (".html", ".htm"):
@@ -77,7 +83,8 @@ class Page:
         folder (Union[str, Path]): Where to. It is made if need be.
         suffix (str): .svg or .png.
         RETURNS (List[Path]): The files.
-        RAISES (ImportError): If the extra `viz` is not installed.
+        RAISES (ImportError): If the extra `viz` is not installed (F505).
+        RAISES (ValueError): If the suffix is another one (F512, F513).
         """
         files = []
         for number, view in enumerate(self.views, 1):

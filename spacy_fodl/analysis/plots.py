@@ -30,7 +30,7 @@ def plot_gradient_flow(flows: Dict[str, GradientFlow]) -> "Figure":
     flows (Dict[str, GradientFlow]): What gradient_flow returned, by title; the titles "rnn", "gru" and "lstm" are
         written as usual.
     RETURNS (Figure): The figure; figure.savefig(path) writes it.
-    RAISES (ImportError): If matplotlib is not installed.
+    RAISES (ImportError): If matplotlib is not installed (F505).
     """
     figure = new_figure(3.2 * len(flows) + 0.6, 3.2)
     panels = figure.subplots(1, len(flows), sharey=True, squeeze=False)[0]
@@ -55,7 +55,7 @@ def plot_gates(gates: LSTMGates) -> "Figure":
 
     gates (LSTMGates): What lstm_gates returned.
     RETURNS (Figure): The figure; figure.savefig(path) writes it.
-    RAISES (ImportError): If matplotlib is not installed.
+    RAISES (ImportError): If matplotlib is not installed (F505).
     """
     figure = new_figure(max(4.0, 0.35 * len(gates.tokens) + 2.0), 8.0)
     panels = figure.subplots(4, 1, sharex=True)
@@ -78,7 +78,7 @@ def plot_reliability(found: Dict[str, Reliability]) -> "Figure":
 
     found (Dict[str, Reliability]): What reliability returned, by title.
     RETURNS (Figure): The figure; figure.savefig(path) writes it.
-    RAISES (ImportError): If matplotlib is not installed.
+    RAISES (ImportError): If matplotlib is not installed (F505).
     """
     figure = new_figure(3.4 * len(found) + 0.4, 4.6)
     panels = figure.subplots(2, len(found), sharex=True, sharey="row", squeeze=False, height_ratios=[3, 1])
@@ -105,7 +105,7 @@ def plot_bars(names: Sequence[str], values: Sequence[float], texts: Sequence[str
 
     names, values, texts: One of each a bar.
     RETURNS (Figure): The figure.
-    RAISES (ImportError): If matplotlib is not installed.
+    RAISES (ImportError): If matplotlib is not installed (F505).
     """
     figure = new_figure(8.0, 0.28 * len(names) + 0.7)
     axes = figure.subplots()
@@ -131,7 +131,7 @@ def plot_matrix(
     low (float): What has no shade, where no value is below 0.
     high (float): What has the full shade; -high has that of another colour.
     RETURNS (Figure): The figure.
-    RAISES (ImportError): If matplotlib is not installed.
+    RAISES (ImportError): If matplotlib is not installed (F505).
     """
     width = max([len(name) for name in rows], default=0)
     figure = new_figure(0.3 * len(columns) + 0.09 * width + 1.4, 0.25 * len(rows) + 1.3)
@@ -166,7 +166,7 @@ def plot_table(
     header (Sequence[str]): The names of the columns, if they have any.
     shades (Optional[Sequence[Sequence[float]]]): How strong the ground of each is, from 0 to 1; NaN for hatching.
     RETURNS (Figure): The figure.
-    RAISES (ImportError): If matplotlib is not installed.
+    RAISES (ImportError): If matplotlib is not installed (F505).
     """
     if len(rows) > MOST_ROWS:
         rows = [*rows[:MOST_ROWS], ["…", *[""] * (len(rows[0]) - 1)]]
@@ -222,7 +222,7 @@ def png_of_svg(svg: str) -> bytes:
     """
     svg (str): A drawing.
     RETURNS (bytes): The same as PNG, twice as large.
-    RAISES (ImportError): If resvg_py is not installed.
+    RAISES (ImportError): If resvg_py is not installed (F505).
     """
     try:
         from resvg_py import svg_to_bytes

@@ -14,7 +14,7 @@ def check_readable(model: Model, doc: Doc) -> None:
 
     model (Model): The model of a component.
     doc (Doc): The document.
-    RAISES (ValueError): If it is empty, or the model listens to a component that it has not passed.
+    RAISES (ValueError): If it is empty (F504), or the model listens to a component that it has not passed (F209).
     """
     if not len(doc):
         raise ValueError(Errors.F504)

@@ -32,7 +32,7 @@ def find_encoders(model: Model) -> List[RNNEncoder]:
 
     model (Model): A Thinc model, such as that of a component.
     RETURNS (List[RNNEncoder]): At least one.
-    RAISES (ValueError): If there is none, or one has no weights yet.
+    RAISES (ValueError): If there is none (F501), or one has no weights yet (F001).
     """
     found = []
     for node in model.walk():
@@ -55,6 +55,7 @@ def has_encoder(model: Model) -> bool:
 
 
 def is_recurrent(node: Model) -> bool:
+    """Whether a node is a recurrent layer of ours."""
     # A layer without weights has no module yet, but bears its name.
     return node.name in [f"torch({module.__name__})" for module in (RNNEncoder, RNNPooling, Seq2Seq, SkipThought)]
 
@@ -68,9 +69,13 @@ def read_vectors(model: Model, doc: Doc, which: int = 0) -> Tuple[RNNEncoder, Te
     which (int): Which encoder, if there are several, as find_encoders has them.
     RETURNS (Tuple[RNNEncoder, Tensor, List[str]]): The encoder; the vectors, *shape* (tokens, width); and the texts of
         these tokens, fewer than in the document where the model truncates, or reads no white space.
-    RAISES (ValueError): If the model holds no encoder, has no weights, or reads nothing of the document.
+    RAISES (ValueError): If the model holds no encoder (F501) or not so many (F509), has no weights (F001), or reads
+        nothing of the document (F504), also since another component has to be first (F209).
     """
-    encoder = find_encoders(model)[which]
+    encoders = find_encoders(model)
+    if which not in range(len(encoders)):
+        raise ValueError(Errors.F509.format(argument="encoder", value=which, expected=f"from 0 to {len(encoders) - 1}"))
+    encoder = encoders[which]
     check_readable(model, doc)
     seen: List[Tensor] = []
 
@@ -117,7 +122,7 @@ def layer_inputs(
     direction (str): "forward" or "backward".
     RETURNS (Tuple[nn.RNNBase, Tensor]): The layer and its inputs in the order in which it reads them, *shape*
         (tokens, width of the layer below).
-    RAISES (ValueError): If the encoder has no such layer or direction.
+    RAISES (ValueError): If the encoder has no such layer or direction (F503).
     """
     directions = ("forward", "backward")[: encoder.directions]
     if layer not in range(len(encoder.layers)) or direction not in directions:

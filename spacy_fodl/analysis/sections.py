@@ -34,8 +34,8 @@ class Section(ABC):
 
         path (Union[str, Path]): The file, named .svg, .png or .pdf. Its folder is made if need be.
         RETURNS (Path): The file.
-        RAISES (ValueError): If it is named otherwise, or for a drawing .pdf.
-        RAISES (ImportError): If the extra `viz` is not installed.
+        RAISES (ValueError): If it is named otherwise (F512), or for a drawing .pdf (F513).
+        RAISES (ImportError): If the extra `viz` is not installed (F505).
         """
         path = Path(path)
         if path.suffix not in PICTURES:

@@ -37,8 +37,8 @@ def tag_windows(model: Model, doc: Doc, class_tags: Optional[np.ndarray] = None)
     class_tags (Optional[np.ndarray]): Where the model tells pairs of tag and part of speech, which class belongs to
         which tag: nlp.get_pipe("fodl_tagger").class_tags(). *Shape:* (classes, tags), of 0 and 1
     RETURNS (TagWindows): The windows.
-    RAISES (ValueError): If the model is no n-gram tagger or has no weights, or the document is empty or has not passed
-        the component that is listened to.
+    RAISES (ValueError): If the model is no n-gram tagger (F514) or has no weights (F001), or the document is empty
+        (F504) or has not passed the component that is listened to (F209).
     """
     encoder = find_ngram_encoder(model)
     device = encoder.padding.device

@@ -30,6 +30,8 @@ Reader = Callable[[Language], Iterable[Example]]
 
 
 class Format(str, Enum):
+    """What the input can be."""
+
     conllu = "conllu"
     conll2000 = "conll2000"
     reviews = "reviews"
@@ -55,7 +57,7 @@ def convert(
 ) -> None:
     """Convert a treebank (conllu), the CoNLL-2000 shared task (conll2000), labelled texts (reviews: folders as in the
     Large Movie Review Dataset, or lines of label, id and text, or of label and text), parallel text or running text (a
-    sentence a line) to a .spacy file, and check the file that it comes from."""
+    sentence a line) to a .spacy file."""
     if (target is None) == (format is Format.parallel):
         msg.fail(Errors.F302, exits=1)
     if label and format is not Format.reviews:

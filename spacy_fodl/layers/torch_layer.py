@@ -30,10 +30,12 @@ class ForkedProcess:
 
     @classmethod
     def mark(cls) -> None:
+        """Note, in a forked process, that torch's threads are gone."""
         cls.threads_lost = True
 
     @classmethod
     def mend(cls) -> None:
+        """Put torch on one thread where they are."""
         if cls.threads_lost:
             torch.set_num_threads(1)
             cls.threads_lost = False
@@ -65,6 +67,7 @@ class TorchShim(PyTorchShim):
 
     @property
     def is_built(self) -> bool:
+        """Whether there is a module."""
         return self._model is not None
 
     def build(self, **inferred: Any) -> None:
@@ -85,6 +88,10 @@ class TorchShim(PyTorchShim):
         return (self.id, f"torch.{name}")
 
     def finish_update(self, optimizer: Optimizer) -> None:
+        """Clip the gradients, update the weights in place, and let the gradients go.
+
+        optimizer (Optimizer): The optimizer.
+        """
         if not self.is_built:
             return
         learning = [(name, p) for name, p in self._model.named_parameters() if p.grad is not None]
@@ -102,6 +109,10 @@ class TorchShim(PyTorchShim):
 
     @contextlib.contextmanager
     def use_params(self, params: Dict[OptimizerKey, FloatsXd]) -> Iterator[None]:
+        """Have other weights for a while, such as averages.
+
+        params (Dict[OptimizerKey, FloatsXd]): Weights by key().
+        """
         own = {}
         if self.is_built:
             for name, p in self._model.named_parameters():
@@ -117,6 +128,7 @@ class TorchShim(PyTorchShim):
                         p.data = own[name]
 
     def copy(self) -> "TorchShim":
+        """A copy with an id of its own."""
         # A deep copy keeps the id, and an optimizer would mix up the moments of the two.
         copied = copy.deepcopy(self)
         copied.id = TorchShim(self.name, self.module, {}).id
@@ -265,6 +277,8 @@ def TorchLayer(
         Thinc's PyTorchWrapper. By default documents of tokens in one array after the other.
     convert_outputs (ConvertOutputs): The same for the output.
     RETURNS (Model[Any, Any]): The layer.
+    RAISES (ValueError): From initialize, if the width of the input is neither given nor to be had from data (F007).
+    RAISES (KeyError): From predict and begin_update, before it has weights (F001). spaCy's components say E109 instead.
     """
     return Model(
         f"torch({module.__name__})",
@@ -311,7 +325,8 @@ def forward(model: Model, X: Any, is_train: bool) -> Tuple[Any, Callable[[Any], 
 
 
 def torch_modules(node: Model) -> List[nn.Module]:
-    """
+    """The torch modules of a node.
+
     node (Model): A node of a Thinc model.
     RETURNS (List[nn.Module]): The torch modules in it, ours and others', as far as they are built.
     """
@@ -324,6 +339,7 @@ def rebuild(node: Model, **changes: Any) -> None:
 
     node (Model): A layer that is built.
     **changes (Any): The arguments that change.
+    RAISES (RuntimeError): If a weight that both have has another shape. The layer then has fresh weights.
     """
     shim = cast(TorchShim, node.shims[0])
     before = shim._model

@@ -36,7 +36,8 @@ def build_ngram_linear_v1(
     length (int): Rows of the table; runs of words share them by their hash.
     nO (Optional[int]): Number of categories; None to infer it.
     RETURNS (Model[List[Doc], Floats2d]): The layer; scores of *shape* (documents, nO), zero for an empty document.
-    RAISES (ValueError): If ngram_size or length is not positive.
+    RAISES (ValueError): If ngram_size or length is not positive (F101); from initialize, if the categories were not
+        counted (F105).
     """
     for name, value in (("ngram_size", ngram_size), ("length", length)):
         check_argument("spacy_fodl.NGramLinear.v1", name, value, value >= 1, "at least 1")
@@ -73,6 +74,11 @@ class RatioCounts:
         self.true: Dict[str, np.ndarray] = {}
 
     def add(self, doc: Doc, cats: Dict[str, float]) -> None:
+        """Count a document.
+
+        doc (Doc): The document.
+        cats (Dict[str, float]): Its gold categories; above 0.5 is true.
+        """
         if not self.missing_values and not any(cats.values()):
             return
         rows = rows_of(self.node, doc)
@@ -118,6 +124,7 @@ def learn_ratios(counts: RatioCounts, categories: Iterable[str]) -> None:
 
 
 def keep_ratios(node: Model, ratios: np.ndarray) -> None:
+    """Let the layer take over log-count ratios. *Shape:* (rows, categories)"""
     for name in node.param_names:
         node.set_param(name, None)  # Thinc lets a layer change its size only while it has no weights.
     node.set_dim("nO", ratios.shape[1], force=True)

@@ -65,7 +65,8 @@ class Batch(NamedTuple):
 
 
 def check_labels(gold: Doc, component: str) -> None:
-    """
+    """Refuse labels that look like those of lifted arcs.
+
     gold (Doc): A gold document.
     component (str): Who asks, for errors.
     RAISES (ValueError): If one of its labels could be taken for that of a lifted arc.
@@ -84,7 +85,11 @@ def text_from(doc: Doc, token: int) -> str:
 
 
 def words_of(docs: List[Doc]) -> Words:
-    """Find what there is to parse."""
+    """Find what there is to parse.
+
+    docs (List[Doc]): Documents.
+    RETURNS (Words): Their words.
+    """
     if not any(len(doc) for doc in docs):
         return Words(np.zeros(0, dtype="int64"), np.zeros(0, dtype="int64"))
     columns = [doc.to_array([IS_SPACE, SENT_START]) for doc in docs]
@@ -124,7 +129,8 @@ def build_transition_parser_v1(
         children of the upper two. "syntaxnet": words at its twenty places (Andor et al. 2016), and labels at twelve.
         Or another name in spacy_fodl.transition.features.FEATURE_SETS.
     hidden (int): Width of the hidden layer.
-    activation (str): The non-linearity after it.
+    activation (str): The non-linearity after it: "relu", "gelu", "mish", "silu", "tanh" or "cube" (Chen and Manning
+        2014).
     label_width (int): Width of the vectors of labels; of no effect with "stack3".
     dropout (Optional[float]): Rate on the token vectors and, in local training, the hidden layer; None to follow
         [training] dropout.
@@ -169,6 +175,11 @@ def build_transition_parser_v1(
 
 
 def make_run(model: Model, X: Union[List[Doc], Batch]) -> Tuple[List[Doc], Union["Training", "Prediction"]]:
+    """What to do with an input, for running_model.
+
+    RETURNS (Tuple[List[Doc], Union[Training, Prediction]]): The documents, and a Training for a Batch, or else what
+        predicts.
+    """
     features = FEATURE_SETS[model.attrs["features"].value]
     settings = {name: model.attrs[name].value for name in ("beam_width", "normalization")}
     if isinstance(X, Batch):
@@ -261,6 +272,7 @@ def scores_to_add(scorer: TransitionScorer, table: Tensor, normalization: Normal
     scorer (TransitionScorer): The scorer.
     table (Tensor): What its `table` made of the tokens.
     normalization (str): "local" or "global".
+    RETURNS (Score): The function; see transition/search.py.
     """
 
     def score(rows: Tensor, valid: Tensor) -> Tensor:
@@ -280,7 +292,13 @@ class Training:
     the way that the scores take.
 
     Global (Andor et al. 2016, section 2.3): the cross-entropy of gold derivations among the derivations of the beam, up
-    to where they leave it; of trees that are known as a whole."""
+    to where they leave it; of trees that are known as a whole.
+
+    words (Words): The words.
+    gold (Gold): Their trees.
+    features, beam_width, normalization: As in Prediction.
+    explores (bool): Whether local training takes the way that the scores take.
+    """
 
     words: Words
     gold: Gold

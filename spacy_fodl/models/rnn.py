@@ -32,8 +32,9 @@ def build_rnn_encoder_v1(
     grad_clip: float = 0.0,
     nI: Optional[int] = None,
 ) -> Model[List[Floats2d], List[Floats2d]]:
-    """A recurrent encoder of token vectors: the `encode` block of a spacy.Tok2Vec.v2, or any layer from arrays to
-    arrays. A state depends on its document alone, whatever stands beside it in the batch.
+    """A recurrent encoder of token vectors (Elman 1990; Hochreiter and Schmidhuber 1997; Cho et al. 2014): the `encode`
+    block of a spacy.Tok2Vec.v2, or any layer from arrays to arrays. A state depends on its document alone, whatever
+    stands beside it in the batch.
 
     width (int): Width of the output; with bidirectional, half of it belongs to each direction.
     cell (str): "rnn" (Elman's, with tanh), "gru" or "lstm".
@@ -43,7 +44,7 @@ def build_rnn_encoder_v1(
     grad_clip (float): Bound on the global norm of the layer's gradients; 0 for none.
     nI (Optional[int]): Width of the input; None to infer it.
     RETURNS (Model[List[Floats2d], List[Floats2d]]): The layer.
-    RAISES (ValueError): If a number is out of its range, or width odd with two directions.
+    RAISES (ValueError): If a number is out of its range, or width odd with two directions (F101).
     """
     architecture = "spacy_fodl.RNNEncoder.v1"
     check_rnn(architecture, width, depth, dropout, grad_clip)
@@ -80,7 +81,8 @@ def build_rnn_textcat_v1(
     nO: Optional[int] = None,
 ) -> Model[List[Doc], Floats2d]:
     """Classify documents by a recurrent network over their token vectors, pooled over time (Collobert et al. 2011,
-    section 3.2.2, for the maximum over time; Dai and Le 2015 for the LSTM on reviews). It fits spaCy's own
+    section 3.2.2, for the maximum over time; Dai and Le 2015, "Semi-supervised Sequence Learning", for
+    the LSTM on reviews). It fits spaCy's own
     `textcat` and `textcat_multilabel` as well as ours.
 
     tok2vec (Model[List[Doc], List[Floats2d]]): Makes the token vectors: an embedding, spacy.Tok2Vec.v2 or a listener.
@@ -102,7 +104,7 @@ def build_rnn_textcat_v1(
         learns: it can be chosen after training.
     nO (Optional[int]): Number of categories; None to infer it.
     RETURNS (Model[List[Doc], Floats2d]): The model; scores of *shape* (documents, nO).
-    RAISES (ValueError): If a number is out of its range.
+    RAISES (ValueError): If a number is out of its range (F101).
     """
     architecture = "spacy_fodl.RNNTextCat.v1"
     check_rnn(architecture, width, depth, dropout, grad_clip)

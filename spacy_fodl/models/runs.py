@@ -26,7 +26,8 @@ def running_model(
     grad_clip: float,
     attrs: Dict[str, Any],
 ) -> Model:
-    """
+    """Build a model whose torch module runs what it is told.
+
     name (str): The name of the node.
     tok2vec (Model[List[Doc], List[Floats2d]]): Makes the token vectors.
     module (Type[Runner]): The class of the module.
@@ -77,6 +78,7 @@ def init(model: Model, X: Optional[List[Doc]] = None, Y: Any = None) -> None:
 
 
 def tokens_and_run(model: Model, X: Any, is_train: bool) -> Tuple[ArgsKwargs, Callable[[ArgsKwargs], List[Floats2d]]]:
+    """For TorchLayer: vectors by document and a run become tokens, lengths and the run."""
     vectors, run = X
     inputs, backprop = tokens_to_torch(model, vectors, is_train)
     return ArgsKwargs(args=(*inputs.args, run), kwargs={}), backprop

@@ -62,7 +62,7 @@ class Result(NamedTuple):
     """The best first."""
     attention: Optional[np.ndarray]
     """The weights of the source tokens and of EOS behind them at each symbol of the best output, its EOS included;
-    0 for white space. *Shape:* (symbols, tokens + 1)"""
+    0 for white space. None if not asked for, or of a kind of attention that has none. *Shape:* (symbols, tokens + 1)"""
 
 
 def build_seq2seq_v1(
@@ -93,18 +93,19 @@ def build_seq2seq_v1(
     encoder_depth, decoder_depth (int): Layers on top of each other.
     embed_width (int): Width of the vectors of symbols.
     tied (bool): Whether the scores of symbols use these vectors as weights too.
-    label_smoothing (float): Share of the probability that training spreads over all symbols (Szegedy et al. 2016).
+    label_smoothing (float): Share of the probability that training spreads over all symbols (Szegedy et al. 2016,
+        "Rethinking the Inception Architecture for Computer Vision", section 7).
     scheduled_sampling (float): Share of the inputs of the decoder that training replaces by what it would have written
-        itself (Bengio et al. 2015; in two passes as Mihaylova and Martins 2019).
+        itself (Bengio et al. 2015, "Scheduled Sampling for Sequence Prediction with Recurrent Neural Networks"; in two
+        passes as Mihaylova and Martins 2019, "Scheduled Sampling for Transformers").
     dropout (Optional[float]): Rate on token vectors, symbols, states, between layers and before the output; None to
         follow [training] dropout.
     grad_clip (float): Bound on the global norm of the torch layer's gradients; 0 for none.
     nO (Optional[int]): Number of symbols; None to infer it.
-    RETURNS (Model): The model. It takes a Query, or documents to look for the likeliest symbols of, and gives a Result
-        each; in training it takes a Batch and gives the loss. It is the mean over all symbols, which grad_clip goes
-        with; the losses of other components are sums, so on a tok2vec that it shares with them it weighs little. Of the
-        vectors of tok2vec those of white space are not read.
-    RAISES (ValueError): If a number is out of its range, or there is no such attention.
+    RETURNS (Model): The model. In prediction it takes a Query, or documents (greedy search), and gives a Result each;
+        in training it takes a Batch and gives the mean loss of its symbols. The losses of other components are sums, so
+        on a tok2vec that it shares with them it weighs little. White space is not read.
+    RAISES (ValueError): If a number is out of its range, or there is no such attention (F101).
     """
     check_argument(ARCHITECTURE, "attention", attention, attention in ATTENTIONS, f"one of {', '.join(ATTENTIONS)}")
     for name, value in (
@@ -142,6 +143,11 @@ def build_seq2seq_v1(
 
 
 def make_run(model: Model, X: Union[List[Doc], Query, Batch]) -> Tuple[List[Doc], Union["Training", "Prediction"]]:
+    """What to do with an input, for running_model.
+
+    RETURNS (Tuple[List[Doc], Union[Training, Prediction]]): The documents, and a Training for a Batch, or else what
+        predicts.
+    """
     if isinstance(X, Batch):
         shares = (model.attrs[name].value for name in ("label_smoothing", "scheduled_sampling"))
         return X.docs, Training(are_words(X.docs), X.targets, *shares)
@@ -165,21 +171,31 @@ class SearchSettings(NamedTuple):
     """How outputs are looked for."""
 
     beam_width: int = 1
+    """Hypotheses a document."""
     n_best: int = 1
+    """Outputs that are wanted, at most beam_width."""
     length_power: float = 1.0
+    """The sum of log-probabilities is divided by the number of symbols to this power."""
     threshold: float = math.inf
+    """How far behind the best of its step a hypothesis may be, as a difference of log-probabilities."""
     max_ratio: float = 3.0
-    """How many symbols an output may have for each word of the source,"""
+    """The longest output has max_ratio * (words of the source) + max_extra symbols, EOS included."""
     max_extra: int = 20
-    """and so many more."""
+    """See max_ratio."""
     keep_attention: bool = False
+    """Whether Result.attention is wanted."""
     constraint: Optional[Callable[[Tensor], Constraint]] = None
     """Given the numbers of some documents, what may be written for them."""
 
 
 @dataclass
 class Training:
-    """The mean cross-entropy of the symbols of known targets, each given the ones before it (teacher forcing)."""
+    """The mean cross-entropy of the symbols of known targets, each given the ones before it (teacher forcing).
+
+    words (List[np.ndarray]): Whether each token is read. *Shape:* (tokens,) a document
+    targets (List[Optional[List[int]]]): As in Batch.
+    label_smoothing, scheduled_sampling (float): As in build_seq2seq_v1.
+    """
 
     words: List[np.ndarray]
     targets: List[Optional[List[int]]]
@@ -233,7 +249,11 @@ class Training:
 
 @dataclass
 class Prediction:
-    """Looks for the best outputs, for sources of similar length together."""
+    """Looks for the best outputs, for sources of similar length together.
+
+    words (List[np.ndarray]): As in Training.
+    settings (SearchSettings): How.
+    """
 
     words: List[np.ndarray]
     settings: SearchSettings
@@ -306,6 +326,7 @@ def by_length(lengths: Dict[int, int], room: int, steps: Optional[Dict[int, int]
     lengths (Dict[int, int]): The tokens of each document.
     room (int): How many places, or pairs of a place and a step, a group may take.
     steps (Optional[Dict[int, int]]): The steps of each document, where they count too.
+    RETURNS (List[List[int]]): The documents of each group, the longest first.
     """
     steps = steps or dict.fromkeys(lengths, 1)
     groups: List[List[int]] = []

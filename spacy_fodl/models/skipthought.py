@@ -82,7 +82,7 @@ def build_skip_thought_v1(
     embed_width (int): Width of the decoders' vectors of words.
     decoder_width (int): Width of the decoders' states.
     n_samples (int): Number of negative samples: words that training tells each right one from. 0 for all words, which
-        is exact and slow.
+        is exact and slow, as a number is that is not below the size of the vocabulary.
     max_words (int): Words of a neighbouring sentence that the decoders have to write; 0 for all.
     dropout (Optional[float]): Rate on token vectors, sentence vectors, and the decoders' inputs and states; None to
         follow [training] dropout.
@@ -91,7 +91,7 @@ def build_skip_thought_v1(
     RETURNS (Model): The model. It takes Sentences, or documents to read each as one sentence, and gives a vector each,
         an array of *shape* (sentences, width of a vector), and a Loss for a Batch; in training it takes a Batch and
         gives the mean loss of its words.
-    RAISES (ValueError): If a number is out of its range.
+    RAISES (ValueError): If a number is out of its range (F101).
     """
     for name, value in (
         ("width", width),
@@ -126,6 +126,11 @@ def build_skip_thought_v1(
 
 
 def make_run(model: Model, X: Union[List[Doc], Sentences, Batch]) -> Tuple[List[Doc], Union["Training", "Encoding"]]:
+    """What to do with an input, for running_model.
+
+    RETURNS (Tuple[List[Doc], Union[Training, Encoding]]): The documents, and a Training for a Batch, or else what
+        predicts.
+    """
     if isinstance(X, Batch):
         return X.sentences.docs, Training(X, model.attrs["n_samples"].value, model.attrs["max_words"].value)
     return (X.docs, Encoding(X)) if isinstance(X, Sentences) else (X, Encoding(None))
@@ -181,12 +186,14 @@ class Training:
 
 
 def encoded(network: SkipThought, sentences: Sentences, tokens: Tensor, dropout: float = 0.0) -> Tensor:
+    """The vectors of sentences. *Shape:* (sentences, n_pooled)"""
     if not sentences.is_read.all():
         tokens = tokens[as_tensor(np.flatnonzero(sentences.is_read), tokens)]
     return network.encode(tokens, as_tensor(sentences.lengths, tokens), dropout)
 
 
 def as_tensor(numbers: np.ndarray, like: Tensor) -> Tensor:
+    """Integers as a tensor on the device of another one."""
     return torch.from_numpy(np.ascontiguousarray(numbers, dtype="int64")).to(like.device)
 
 

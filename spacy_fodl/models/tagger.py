@@ -32,13 +32,13 @@ def build_ngram_tagger_v1(
     before (int): Tokens of left context; 2 and no right context make the classic 3-gram model.
     after (int): Tokens of right context.
     hidden (List[int]): Widths of the hidden layers.
-    activation (str): The non-linearity after each hidden layer.
+    activation (str): The non-linearity after each hidden layer: "relu", "gelu", "mish", "silu" or "tanh".
     dropout (Optional[float]): Dropout rate after each hidden layer; None to follow [training] dropout.
     grad_clip (float): Bound on the global norm of the torch layer's gradients; 0 for none.
     normalize (bool): Whether the scores of prediction are probabilities; tagging needs only their order.
     nO (Optional[int]): Number of tags; None to infer it from the data.
     RETURNS (Model[List[Doc], List[Floats2d]]): The model; scores of *shape* (tokens, nO) a document.
-    RAISES (ValueError): If a number is out of its range or hidden is empty.
+    RAISES (ValueError): If a number is out of its range or hidden is empty (F101).
     """
     at_least = "0 or more"
     check_argument(ARCHITECTURE, "before", before, before >= 0, at_least)

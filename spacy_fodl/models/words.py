@@ -86,7 +86,8 @@ def build_vocab_embed_v1(
     word_dropout (float): Share of the tokens that training treats as unknown, chosen anew at each step. Without it the
         vector of unknown words is trained only where the data holds more than `size` words.
     RETURNS (Model[List[Doc], List[Floats2d]]): The layer.
-    RAISES (ValueError): If width or size is not positive, or word_dropout not in [0, 1).
+    RAISES (ValueError): If width or size is not positive, or word_dropout not in [0, 1) (F101); from initialize, if the
+        words were not counted (F104).
     """
     arch = "spacy_fodl.VocabEmbed.v1"
     for name, value in (("width", width), ("size", size)):
@@ -111,6 +112,7 @@ def build_vocab_embed_v1(
 
 
 def keep_most_frequent(node: Model, counts: Counter) -> None:
+    """Keep the hashes of the most frequent words."""
     ranked = sorted(counts, key=lambda word: (-counts[word], word))
     node.attrs["hashes"] = np.array(sorted(ranked[: node.attrs["size"].value]), dtype="uint64")
 
@@ -150,6 +152,8 @@ def build_static_embed_v1(tune: bool = False) -> DocsToVectors:
 
     tune (bool): Train the vectors of the words that occur in the training data, starting from the pretrained ones.
     RETURNS (Model[List[Doc], List[Floats2d]]): The layer. Its width is that of the vectors.
+    RAISES (ValueError): From initialize, if the vocab has no vectors (F102), or the words were not counted and tune is
+        true (F104); later, if the vectors have another width (F103).
     """
     attrs: Dict[str, Any] = {"tune": Kept(tune), "hashes": None}
     if tune:
@@ -165,6 +169,7 @@ def build_static_embed_v1(tune: bool = False) -> DocsToVectors:
 
 
 def keep_all(node: Model, counts: Counter) -> None:
+    """Keep the hashes of all words."""
     node.attrs["hashes"] = np.array(sorted(counts), dtype="uint64")
 
 

@@ -26,11 +26,12 @@ class Source(NamedTuple):
 
 
 class Attention(nn.Module):
-    """Makes a context of the source for each query.
+    """Makes a context of the source for each query. A kind overrides scores, and keys if something depends on the
+    source alone; one whose contexts aren't as wide as states sets n_context, their width, and overrides forward.
 
     n_query (int): Width of a query, a state of the decoder.
     n_states (int): Width of a state of the encoder.
-    n_hidden (int): Width of what is compared, where something is.
+    n_hidden (int): Width of the layer in which query and state are compared, of a kind that has one.
     """
 
     def __init__(self, n_query: int, n_states: int, n_hidden: int) -> None:
@@ -55,11 +56,12 @@ class Attention(nn.Module):
         return source.states.new_zeros(1).expand(*queries.shape[:2], source.mask.shape[1])
 
     def forward(self, queries: Tensor, source: Source) -> Tuple[Tensor, Optional[Tensor]]:
-        """
+        """Look at the source.
+
         queries (Tensor): States of the decoder. *Shape:* (sources, steps, n_query)
-        source (Source): The sources.
+        source (Source): The sources, each with one state at least.
         RETURNS (Tuple[Tensor, Optional[Tensor]]): The contexts, *shape* (sources, steps, n_context), and the weights of
-            the states in them, which add up to 1, *shape* (sources, steps, longest).
+            the states in them, which add up to 1, *shape* (sources, steps, longest); None of a kind that has none.
         """
         scores = self.scores(queries, source)
         weights = scores.masked_fill(~source.mask[:, None], float("-inf")).softmax(2)
@@ -79,7 +81,7 @@ class NoAttention(Attention):
 
 
 class StaticAttention(Attention):
-    """All states at every step, and none before the others: their mean."""
+    """All states at every step, and none before the others: their mean. The stage between none and choosing."""
 
 
 class AdditiveAttention(Attention):
@@ -107,7 +109,12 @@ class AdditiveAttention(Attention):
         return torch.cat(parts, dim=1)
 
     def compared(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """The scores of some steps. *Shape:* (sources, steps, longest)"""
+        """The scores of some steps.
+
+        queries (Tensor): States of the decoder. *Shape:* (sources, steps, n_query)
+        keys (Tensor): Those of the sources. *Shape:* (sources, longest, n_hidden)
+        RETURNS (Tensor): *Shape:* (sources, steps, longest)
+        """
         scores: Tensor = self.score(torch.tanh(keys[:, None] + self.query(queries)[:, :, None]))
         return scores[..., 0]
 

@@ -44,7 +44,8 @@ class NGramEncoder(nn.Module):
         self.hidden = nn.ModuleList(nn.Linear(n, m) for n, m in zip(widths, widths[1:]))
 
     def forward(self, tokens: Tensor, lengths: Tensor, dropout: float = 0.0) -> Tensor:
-        """
+        """The hidden layer of each token.
+
         tokens (Tensor): Token vectors of all documents, one after the other. *Shape:* (tokens, n_in)
         lengths (Tensor): Tokens of each document. *Shape:* (documents,)
         dropout (float): Rate after each hidden layer, when the module is in training mode.
@@ -70,7 +71,8 @@ class NGramEncoder(nn.Module):
         return torch.where(rows < first, total, torch.where(rows > last, total + 1, rows))
 
     def of_windows(self, windows: Tensor, dropout: float = 0.0) -> Tensor:
-        """
+        """Pass windows through the hidden layers.
+
         windows (Tensor): The vectors in each window. *Shape:* (tokens, before + 1 + after, n_in)
         dropout (float): As in forward.
         RETURNS (Tensor): *Shape:* (tokens, hidden[-1])

@@ -18,7 +18,9 @@ MAX_POSITIONS = 32768
 
 class RNNEncoder(nn.Module):
     """A stack of recurrent layers over the tokens of each document (Elman 1990, "Finding Structure in Time"; Hochreiter
-    and Schmidhuber 1997, "Long Short-Term Memory"; Cho et al. 2014, section 2.3, for the GRU).
+    and Schmidhuber 1997, "Long Short-Term Memory"; Cho et al. 2014, "Learning Phrase
+    Representations using RNN Encoder-Decoder", section 2.3, for the GRU, of which torch's applies the reset gate behind
+    the recurrent product).
 
     Documents are padded in blocks of similar length: through packed sequences the backward pass is many times slower on
     a CPU. The backward direction reads each document from its own last token, so no state ever sees padding.
@@ -44,7 +46,8 @@ class RNNEncoder(nn.Module):
                     remember(layer)
 
     def forward(self, tokens: Tensor, lengths: Tensor, dropout: float = 0.0) -> Tensor:
-        """
+        """Encode documents.
+
         tokens (Tensor): Token vectors of all documents, one after the other. *Shape:* (tokens, n_in)
         lengths (Tensor): Tokens of each document. *Shape:* (documents,)
         dropout (float): Rate between the layers, when the module is in training mode.
@@ -79,7 +82,11 @@ class RNNEncoder(nn.Module):
 
 
 def remember(layer: nn.RNNBase) -> None:
-    """Let an LSTM begin with open forget gates (Jozefowicz et al. 2015, section 5)."""
+    """Let an LSTM of one layer begin with open forget gates (Jozefowicz, Zaremba and Sutskever 2015, "An Empirical
+    Exploration of Recurrent Network Architectures", section 5).
+
+    layer (nn.RNNBase): The LSTM; changed in place.
+    """
     width = layer.hidden_size
     with torch.no_grad():
         for bias, value in (("bias_ih_l0", 1.0), ("bias_hh_l0", 0.0)):
@@ -90,8 +97,8 @@ def padded_blocks(lengths: Tensor) -> Iterator[Tuple[Tensor, Tensor]]:
     """Group documents of similar length, the longest first.
 
     lengths (Tensor): Tokens of each document. *Shape:* (documents,)
-    YIELDS (Tuple[Tensor, Tensor]): The numbers of the tokens of a block, document by document, and the lengths of its
-        documents. Empty documents are in none.
+    YIELDS (Tuple[Tensor, Tensor]): The numbers of the tokens of a block, document by document, *shape* (tokens of the
+        block,), and the lengths of its documents, *shape* (documents of the block,). Empty documents are in none.
     """
     order = torch.argsort(lengths, descending=True, stable=True)
     starts = lengths.cumsum(0) - lengths
@@ -105,7 +112,11 @@ def padded_blocks(lengths: Tensor) -> Iterator[Tuple[Tensor, Tensor]]:
 
 
 def block_bounds(sizes: List[int]) -> Iterator[Tuple[int, int]]:
-    """Where to cut documents of falling length into blocks."""
+    """Where to cut documents of falling length into blocks.
+
+    sizes (List[int]): Tokens of each document.
+    YIELDS (Tuple[int, int]): The first document of a block, and one behind its last. Empty ones are in none.
+    """
     sizes = [size for size in sizes if size]
     first = 0
     for i, size in enumerate(sizes):
@@ -171,7 +182,8 @@ class RNNPooling(nn.Module):
         self.truncate = truncate
 
     def forward(self, tokens: Tensor, lengths: Tensor, dropout: float = 0.0) -> Tensor:
-        """
+        """Encode documents, one vector each.
+
         tokens (Tensor): Token vectors of all documents, one after the other. *Shape:* (tokens, n_in)
         lengths (Tensor): Tokens of each document. *Shape:* (documents,)
         dropout (float): Rate before, between and after the layers, when the module is in training mode.
@@ -182,7 +194,8 @@ class RNNPooling(nn.Module):
         return F.dropout(self.pooled(states, lengths), dropout, self.training)
 
     def truncated(self, tokens: Tensor, lengths: Tensor) -> Tuple[Tensor, Tensor]:
-        """The tokens that are read, and how many they are of each document."""
+        """The tokens that are read, *shape* (tokens read, n_in), and how many they are of each document, *shape*
+        (documents,). Arguments as in forward."""
         if not self.max_length:
             return tokens, lengths
         kept = lengths.clamp(max=self.max_length)
@@ -196,7 +209,8 @@ class RNNPooling(nn.Module):
         return tokens[(lengths.cumsum(0) - lengths)[document] + position], kept
 
     def pooled(self, states: Tensor, lengths: Tensor) -> Tensor:
-        """
+        """Pool states over time.
+
         states (Tensor): The states at each token. *Shape:* (tokens, n_out)
         lengths (Tensor): Tokens of each document. *Shape:* (documents,)
         RETURNS (Tensor): *Shape:* (documents, n_pooled)

@@ -13,7 +13,8 @@ class Runner(nn.Module):
     def forward(
         self, tokens: Tensor, lengths: Tensor, run: Callable[[Any, Tensor, Tensor, float], Result], dropout: float = 0.0
     ) -> Result:
-        """
+        """Let a run use the module.
+
         tokens (Tensor): Token vectors of all documents, one after the other. *Shape:* (tokens, n_in)
         lengths (Tensor): Tokens of each document. *Shape:* (documents,)
         run (Callable[[Any, Tensor, Tensor, float], Result]): Called with the module, the vectors, the lengths and the

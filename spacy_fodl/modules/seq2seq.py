@@ -19,7 +19,8 @@ CUT = 1e6
 
 
 class DecoderState(NamedTuple):
-    """The states of all layers of the decoder. *Shape:* (layers, rows, width) both"""
+    """The states of all layers of the decoder: the hidden ones, which are put out, and the cells, its memory. *Shape:*
+    (layers, rows, width) both"""
 
     hidden: Tensor
     cell: Tensor
@@ -30,7 +31,8 @@ class DecoderState(NamedTuple):
 
 class Seq2Seq(Runner):
     """A bidirectional LSTM reads the source, behind which stands EOS. A second LSTM writes the target: its first state
-    is made of the last ones of the first, its first input is EOS, and then what it wrote last, until that is EOS.
+    is made of the last ones of the first, its first input is EOS, and then what it wrote last, until that is EOS
+    (Sutskever, Vinyals and Le 2014, "Sequence to Sequence Learning with Neural Networks").
 
     With attend_from "current" the state of the decoder's lowest layer looks at the source, and what it finds goes to
     the layers above it and to the output (Wu et al. 2016, "Google's Neural Machine Translation System", section 3): all
@@ -44,7 +46,8 @@ class Seq2Seq(Runner):
     width (int): Width of the states of the decoder and of one direction of the encoder.
     encoder_depth, decoder_depth (int): Numbers of layers.
     embed_width (int): Width of the vectors of target symbols.
-    tied (bool): Whether the output uses these vectors too (Press and Wolf 2017).
+    tied (bool): Whether the output uses these vectors too (Press and Wolf 2017, "Using the Output Embedding
+        to Improve Language Models").
     """
 
     def __init__(
@@ -87,7 +90,8 @@ class Seq2Seq(Runner):
         nn.init.zeros_(self.output.bias)
 
     def encode(self, tokens: Tensor, lengths: Tensor, dropout: float = 0.0) -> Tuple[Source, DecoderState]:
-        """
+        """Encode sources.
+
         tokens (Tensor): Token vectors of all sources, one after the other. *Shape:* (tokens, n_in)
         lengths (Tensor): Tokens of each source. *Shape:* (sources,)
         dropout (float): Rate on token vectors and states, when the module is in training mode.
@@ -134,7 +138,7 @@ class Seq2Seq(Runner):
         RETURNS (Tuple[Tensor, DecoderState, Optional[Tensor]]): What `output` makes scores of symbols of, *shape*
             (rows, steps, embed_width); the state after the last step; and the weights of attention, *shape* (sources,
             steps, longest source), or of beams (sources, width, longest source), where places without a hypothesis have
-            those of another.
+            those of another; None without attention.
         """
         symbols = F.dropout(self.symbols(inputs), dropout, self.training)
         if self.looks_back:
@@ -200,7 +204,8 @@ class Beams(NamedTuple):
 
 
 def beams_of(there: Tensor) -> Beams:
-    """
+    """Number the hypotheses.
+
     there (Tensor): Whether there is a hypothesis. *Shape:* (sources, width), of bool
     RETURNS (Beams): The same with the numbers of rows.
     """
@@ -216,11 +221,13 @@ class Outputs(NamedTuple):
     lengths: Tensor
     """How many they are; 0 where there are fewer outputs. *Shape:* (sources, n_best)"""
     scores: Tensor
-    """The sum of log-probabilities, divided by a power of the length. *Shape:* (sources, n_best)"""
+    """The sum of log-probabilities, divided by a power of the length; -inf where there are fewer outputs. *Shape:*
+    (sources, n_best)"""
     complete: Tensor
     """Whether the output ended by itself, and not because it was too long. *Shape:* (sources, n_best)"""
     weights: Optional[Tensor]
-    """Those of attention at each symbol of the best output. *Shape:* (sources, longest, longest source)"""
+    """Those of attention at each symbol of the best output; None without, or if not asked for. *Shape:* (sources,
+    longest, longest source)"""
 
 
 class Constraint(Protocol):
@@ -234,7 +241,7 @@ class Constraint(Protocol):
         """Which symbols may come next; one always may. *Shape:* (rows, n_out), of bool"""
 
     def take(self, rows: Tensor) -> None:
-        """Go on with some rows, in this order, some perhaps more than once."""
+        """Go on with some rows, in this order, some perhaps more than once. *Shape:* (new rows,)"""
 
     def write(self, symbols: Tensor) -> None:
         """Add a symbol to each row. *Shape:* (rows,)"""
@@ -259,7 +266,8 @@ def search(
     network (Seq2Seq): The network.
     source (Source): The sources.
     state (DecoderState): Where the decoder starts.
-    limits (Tensor): How many symbols an output may have, if the constraint doesn't need more. *Shape:* (sources,)
+    limits (Tensor): How many symbols an output may have, EOS included, if the constraint doesn't need more. *Shape:*
+        (sources,)
     width (int): Hypotheses a source.
     n_best (int): How many outputs are wanted, at most `width`. There can be fewer.
     length_power (float): Scores are divided by the length to this power (Wu et al. 2016, section 7, for other ways).
@@ -349,7 +357,7 @@ class Ended(NamedTuple):
     """The best outputs of each source so far."""
 
     scores: Tensor
-    """-inf where there is none. *Shape:* (sources, outputs)"""
+    """Less CUT for an output without EOS, -inf where there is none. *Shape:* (sources, outputs), of double"""
     steps: Tensor
     """When each wrote its last symbol. *Shape:* (sources, outputs)"""
     candidates: Tensor
@@ -359,7 +367,13 @@ class Ended(NamedTuple):
 
 
 def traced(steps: List[Step], found: Ended, source: Source) -> Outputs:
-    """Follow outputs back from their last symbols."""
+    """Follow outputs back from their last symbols.
+
+    steps (List[Step]): What each step did.
+    found (Ended): Where the outputs ended.
+    source (Source): All sources.
+    RETURNS (Outputs): The outputs.
+    """
     lengths = torch.where(found.scores > NEVER, found.steps + 1, 0)
     n, n_best = lengths.shape
     longest = int(lengths.max()) if n else 0

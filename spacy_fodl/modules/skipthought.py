@@ -65,7 +65,8 @@ class SkipThought(Runner):
             nn.init.normal_(self.words.weight, std=0.1)
 
     def encode(self, tokens: Tensor, lengths: Tensor, dropout: float = 0.0) -> Tensor:
-        """
+        """Encode sentences.
+
         tokens (Tensor): Token vectors of all sentences, one after the other. *Shape:* (tokens, n_in)
         lengths (Tensor): Tokens of each sentence. *Shape:* (sentences,)
         dropout (float): Rate, when the module is in training mode.
@@ -100,7 +101,8 @@ class SkipThought(Runner):
 
     def sampled_loss(self, states: Tensor, words: Tensor, n_samples: int) -> Tensor:
         """The sum of the negative log-probabilities of words, each told from some others only, which are drawn anew for
-        each call and shared by all (sampled softmax: Jean et al. 2015, section 3).
+        each call and shared by all (sampled softmax: Jean et al. 2015, "On Using Very Large Target Vocabulary for
+        Neural Machine Translation", section 3).
 
         states (Tensor): *Shape:* (words, decoder_width)
         words (Tensor): What follows upon each state. *Shape:* (words,)
@@ -116,7 +118,12 @@ class SkipThought(Runner):
         return (torch.logaddexp(others.logsumexp(1), right) - right).sum()
 
     def exact_loss(self, states: Tensor, words: Tensor) -> Tuple[Tensor, Tensor]:
-        """The same with all other words, and how many of the words are the likeliest ones. *Shape:* (), ()"""
+        """The sum of the negative log-probabilities of words among all words.
+
+        states (Tensor): *Shape:* (words, decoder_width)
+        words (Tensor): What follows upon each state. *Shape:* (words,)
+        RETURNS (Tuple[Tensor, Tensor]): The sum, and how many of the words are the likeliest ones. *Shape:* () both
+        """
         size = max(1, MAX_SCORES // self.n_words)
         losses, right = [words.new_zeros((), dtype=states.dtype)], [words.new_zeros(())]
         for X, y in zip(states.split(size), words.split(size)):
@@ -130,6 +137,9 @@ def log_uniform(n_samples: int, n_words: int, device: torch.device) -> Tuple[Ten
     """Draw words, with replacement, by how frequent they are if Zipf's law holds: the one of rank k with a probability
     in proportion to log((k + 2) / (k + 1)), for k from 0.
 
+    n_samples (int): How many to draw.
+    n_words (int): Size of the vocabulary, the most frequent first.
+    device (torch.device): Where.
     RETURNS (Tuple[Tensor, Tensor]): The words, *shape* (n_samples,), and for every word the logarithm of how often it
         is expected among them, *shape* (n_words,).
     """

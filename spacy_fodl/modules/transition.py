@@ -25,7 +25,7 @@ class TransitionScorer(Runner):
     Networks"; Andor et al. 2016, "Globally Normalized Transition-Based Neural Networks").
 
     The first layer is linear, so what each word would contribute at each place is computed once a batch, as a table
-    (section 3.2, "pre-computation trick"): a configuration is then a sum of rows of it.
+    (Chen and Manning 2014, section 3.3, "pre-computation trick"): a configuration is then a sum of rows of it.
 
     n_in (int): Width of a token vector.
     n_out (int): Number of actions.
@@ -79,7 +79,8 @@ class TransitionScorer(Runner):
         return table
 
     def hidden(self, table: Tensor, rows: Tensor) -> Tensor:
-        """
+        """The hidden layer of configurations.
+
         table (Tensor): What `table` made of the tokens.
         rows (Tensor): The word at each place, the root and "nothing there" behind the words, then the label at each
             place, 0 for none. *Shape:* (configurations, n_tokens + n_labels)

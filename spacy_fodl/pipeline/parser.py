@@ -112,15 +112,17 @@ def make_fodl_parser(
     normalization (str): What is learned: the probabilities of actions, each by itself ("local"), or of whole
         derivations among those of the beam ("global"; Andor et al. 2016, "Globally Normalized Transition-Based Neural
         Networks").
-    local_steps (int): With "global", steps of training that are local first. It needs a model that finds gold
-        derivations now and then.
+    local_steps (int): With "global", steps of training that are local first, since global training learns where the
+        model finds the gold derivation now and then.
     explore_after (Optional[int]): Steps of local training on gold derivations, after which it goes on with what the
         parser does by itself, to learn how to go on after mistakes (Goldberg and Nivre 2013); None for never.
-    n_best (int): Trees that are kept in doc._.fodl_parses, with their probabilities; 0 for none.
-    store_probs (bool): Whether to set token._.fodl_head_prob.
-    min_lifted (int): How often the training data has to hold an arc lifted from under a certain label, for crossing
-        arcs, if the parser is to learn to put such arcs back.
+    n_best (int): Trees that are kept in doc._.fodl_parses, with their probabilities (None with a beam_width of 1); at
+        most beam_width, 0 for none.
+    store_probs (bool): Whether to set token._.fodl_head_prob, from 0 to 1; it stays None with a beam_width of 1.
+    min_lifted (int): Crossing arcs are learned as arcs to a higher head with a combined label, such as "nsubj||ccomp".
+        How often the training data has to hold one; those that are rarer are learned as plain "nsubj", and stay lifted.
     scorer (Optional[Callable]): The scoring method.
+    RAISES (ValueError): If a setting is out of its range (F208).
     """
     return FodlParser(
         nlp.vocab,
@@ -138,7 +140,11 @@ def make_fodl_parser(
 
 
 def get_head_prob(token: Token) -> Optional[float]:
-    """The getter of token._.fodl_head_prob."""
+    """The getter of token._.fodl_head_prob.
+
+    token (Token): The token.
+    RETURNS (Optional[float]): From 0 to 1; None where it was not stored, or the number of tokens has changed since.
+    """
     probs = token.doc._.get(HEAD_PROBS)
     return None if probs is None or len(probs) != len(token.doc) else float(probs[token.i])
 
@@ -183,8 +189,8 @@ class FodlParser(StructuredPipe):
     model (Model): Trees over the words of documents.
     name (str): The name of the component in the pipeline.
     beam_width, normalization, local_steps, explore_after, n_best, store_probs, min_lifted, scorer: As in
-        make_fodl_parser. beam_width, n_best and store_probs can be set at any time. A trained model is used as it was
-        trained, whatever normalization says: that counts for further training.
+        make_fodl_parser. All but scorer can be set at any time, and are checked then (F208). A trained model is used as
+        it was trained; normalization counts for further training.
     """
 
     normalization = one_of("local", "global")
@@ -256,7 +262,7 @@ class FodlParser(StructuredPipe):
 
         label (str): The label.
         RETURNS (int): 0 if it was there already, otherwise 1.
-        RAISES (ValueError): If it is no string, or if the output layer has its final size.
+        RAISES (ValueError): If it is no string (F202), or the output layer has its final size (F203).
         """
         if label == ROOT_LABEL or label in self.arc_labels:
             return 0
@@ -275,8 +281,9 @@ class FodlParser(StructuredPipe):
         get_examples (Callable[[], Iterable[Example]]): Returns the training examples.
         nlp (Optional[Language]): The pipeline.
         labels (Optional[List[str]]): The labels, as label_data gives them; None to collect them from the examples.
-        RAISES (ValueError): If there are neither labels nor trees in the examples, or the component was initialized
-            before with other labels.
+        RAISES (ValueError): If there are neither labels nor trees in the examples (F201), labels are no strings (F202)
+            or hold what can't be in one (F227), the component was initialized before with other labels (F203) or an nO
+            that doesn't fit (F207), or gold heads form a cycle (F210) or bear the label of roots (F211).
         """
         validate_get_examples(get_examples, "FodlParser.initialize")
         check_lexeme_norms(self.vocab, "parser")
@@ -387,7 +394,9 @@ class FodlParser(StructuredPipe):
         return full, deps
 
     def set_annotations(self, docs: Union[Doc, Iterable[Doc]], parses: List[Parse]) -> None:
-        """Write what predict found to the documents.
+        """Set head, dep and sentence starts; with n_best doc._.fodl_parses, a list of dicts of "start", "end" and
+        "trees", each tree a dict of "heads", places in the document, "deps" and "prob"; with store_probs
+        doc._.fodl_head_probs, *shape* (tokens,).
 
         docs (Union[Doc, Iterable[Doc]]): The documents.
         parses (List[Parse]): What predict returned for them.
@@ -489,7 +498,7 @@ class FodlParser(StructuredPipe):
         examples (List[Example]): The examples.
         words (Words): The words of their predicted documents.
         RETURNS (Gold): Heads and labels, and which of them are gold.
-        RAISES (ValueError): If heads form a cycle, or a label is unknown.
+        RAISES (ValueError): If heads form a cycle (F210), or a label is unknown (F204) or holds "||" (F227).
         """
         parts = [aligned_parse(example, self.name) for example in examples]
         offsets = np.cumsum([0, *[len(part.heads) for part in parts]])

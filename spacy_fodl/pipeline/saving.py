@@ -47,7 +47,8 @@ class SafeSaving:
         path (Union[str, Path]): The folder that to_disk wrote.
         exclude (Iterable[str]): Names of parts to leave out: "cfg", "model" or "vocab".
         RETURNS (SafeSaving): Itself.
-        RAISES (ValueError): If a file is missing, damaged, from another save, or doesn't fit the config.
+        RAISES (ValueError): If a file is missing (F009), from another save (F008), damaged (F002 to F006, F012), or
+            doesn't fit the config (F010).
         """
         path, exclude = Path(path), tuple(exclude)
         self._check(path, exclude)
@@ -65,7 +66,7 @@ class SafeSaving:
         bytes_data (bytes): The data.
         exclude (Iterable[str]): Names of parts to leave out: "cfg", "model" or "vocab".
         RETURNS (SafeSaving): Itself.
-        RAISES (ValueError): If the data is damaged or doesn't fit the config.
+        RAISES (ValueError): If the data is damaged (F002 to F006) or doesn't fit the config (F010).
         """
         with self._explained():
             super().from_bytes(bytes_data, exclude=exclude)  # type: ignore[misc]

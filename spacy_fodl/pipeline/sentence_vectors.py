@@ -33,6 +33,8 @@ def add_vector_extensions() -> None:
 def set_sentence_vectors(doc: Doc, starts: np.ndarray, vectors: np.ndarray) -> None:
     """Write the vectors of sentences to a Doc, and let it answer by them.
 
+    doc (Doc): The document. doc._.fodl_sentence_vectors is then a dict of "bounds", the first tokens and the number of
+        tokens, *shape* (sentences + 1,); "offsets" in characters, *shape* (sentences,); and "vectors".
     starts (np.ndarray): The first token of each sentence. *Shape:* (sentences,)
     vectors (np.ndarray): The vector of each; zeros for one of white space. *Shape:* (sentences, width)
     """
@@ -81,8 +83,9 @@ def vector_of(of: Spanning) -> np.ndarray:
     """The vector of a document, the mean of its sentences; of a sentence; or of another span: the mean of the sentences
     that it overlaps, each counted by the number of tokens in the overlap. Sentences of white space don't count.
 
-    RETURNS (np.ndarray): *Shape:* (width,)
-    RAISES (ValueError): If the document has no vectors of sentences, or its tokens are not those that it had then.
+    of (Union[Doc, Span]): A document or span.
+    RETURNS (np.ndarray): *Shape:* (width,), float32
+    RAISES (ValueError): If the document has no vectors of sentences (F219), or other tokens than it had then (F220).
     """
     doc = document(of)
     found = doc._.get(SENTENCE_VECTORS)
@@ -113,7 +116,8 @@ def similarity(of: Spanning, other: Any) -> float:
     of (Union[Doc, Span]): A document or span with a vector.
     other (Any): Another one, or whatever has a vector of the same width.
     RETURNS (float): From -1 to 1.
-    RAISES (ValueError): If the vectors are of other widths.
+    RAISES (ValueError): If a document has no sentence vectors (F219), its tokens have changed since (F220), or the
+        widths differ (F221).
     """
     has_own = isinstance(other, (Doc, Span)) and document(other)._.get(SENTENCE_VECTORS) is not None
     a, b = vector_of(of), vector_of(other) if has_own else other.vector

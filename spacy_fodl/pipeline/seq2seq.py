@@ -94,19 +94,23 @@ def make_fodl_seq2seq(
     """Make a component that writes a text for each document.
 
     model (Model): Outputs for documents, usually spacy_fodl.Seq2Seq.v1.
-    target (Target): The symbols that it writes, spacy_fodl.Subwords.v1 or spacy_fodl.Words.v1.
-    output (Handler): What is done with the text.
+    target (Target): The symbols that it writes: spacy_fodl.Subwords.v1, spacy_fodl.Words.v1 or
+        spacy_fodl.TreeSymbols.v1.
+    output (Callable[[Doc, str], None]): Called with each document and its text: spacy_fodl.SetText.v1,
+        spacy_fodl.SetTree.v1, or a function of your own.
     beam_width (int): Hypotheses that are kept for each document; 1 takes the best symbol at each step.
-    n_best (int): How many outputs to keep, if there are so many.
+    n_best (int): How many outputs to keep, if there are so many; at most beam_width.
     length_power (float): The log-probability of an output is divided by its length to this power, so that short ones
         are not always better.
     beam_threshold (float): What is further than this behind the best of the same length, in natural logarithms of
         probabilities, leaves the beam, so that there are fewer outputs; 0 for no threshold.
     max_ratio (float): How many symbols an output may have for each token of the document but white space,
     max_extra (int): and so many more.
-    store_attention (bool): Whether to keep the weights of attention.
+    store_attention (bool): Whether to keep the weights of attention, doc._.fodl_seq2seq["attention"]. *Shape:*
+        (symbols, tokens + 1)
     max_source, max_target (int): Examples with more words or symbols are not trained on; 0 for no limit.
     scorer (Optional[Callable]): The scoring method.
+    RAISES (ValueError): If a setting is out of its range (F208).
     """
     return FodlSeq2Seq(
         nlp.vocab,
@@ -203,9 +207,9 @@ class FodlSeq2Seq(StructuredPipe):
         get_examples (Callable[[], Iterable[Example]]): Returns the training examples.
         nlp (Optional[Language]): The pipeline.
         labels (Any): Not used.
-        RAISES (ValueError): If no example has a text as its target, all are longer than max_source or max_target, the
-            targets are none that its vocabulary could learn, or the model was initialized before with another number of
-            symbols.
+        RAISES (ValueError): If no example has a target (F201), one is no text (F212), all are longer than max_source or
+            max_target (F228), the vocabulary can't learn them (F215, F216, F229), or the model has another number of
+            outputs (F214), also from an earlier initialization (F223).
         """
         validate_get_examples(get_examples, "FodlSeq2Seq.initialize")
         texts: List[str] = []
@@ -286,6 +290,8 @@ class FodlSeq2Seq(StructuredPipe):
         docs (Iterable[Doc]): The documents.
         RETURNS (List[Result]): What was found for each, the best first. Nothing is written for a document without
             words.
+        RAISES (ValueError): If the component is not initialized (spaCy's E109), its symbols don't fit the weights
+            (F214), or scores are not finite (F224).
         """
         docs = list(docs)
         self._check_target()
@@ -324,7 +330,8 @@ class FodlSeq2Seq(StructuredPipe):
             raise ValueError(Errors.F214.format(component=self.name, found=found, expected=len(self.target.symbols)))
 
     def set_annotations(self, docs: Union[Doc, Iterable[Doc]], results: List[Result]) -> None:
-        """Write what predict found to the documents.
+        """Give the best text to output, and set doc._.fodl_seq2seq: a dict of "tokens", "score", "complete", "n_best"
+        (dicts of "text", "score" and "complete"), and with store_attention "attention".
 
         docs (Union[Doc, Iterable[Doc]]): The documents.
         results (List[Result]): What predict returned for them.

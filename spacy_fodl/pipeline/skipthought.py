@@ -142,7 +142,7 @@ class FodlSkipThought(LossPipe):
         get_examples (Callable[[], Iterable[Example]]): Returns the training examples.
         nlp (Optional[Language]): The pipeline.
         labels (Any): Not used.
-        RAISES (ValueError): If the examples hold no word, or no document that could have two sentences.
+        RAISES (ValueError): If the examples hold no word, or no document that could have two sentences (F201).
         """
         validate_get_examples(get_examples, "FodlSkipThought.initialize")
         counts: Counter = Counter()
@@ -195,7 +195,8 @@ class FodlSkipThought(LossPipe):
 
         docs (Iterable[Doc]): The documents.
         RETURNS (List[Found]): The sentences of each, with their vectors.
-        RAISES (ValueError): If a document has no sentence starts.
+        RAISES (ValueError): If a document has no sentence starts (F217), or the component is not initialized (spaCy's
+            E109).
         """
         docs = list(docs)
         starts = [self._starts(doc, None) for doc in docs]
@@ -211,7 +212,7 @@ class FodlSkipThought(LossPipe):
         return [Found(*found) for found in zip(starts, parts)]
 
     def set_annotations(self, docs: Union[Doc, Iterable[Doc]], found: List[Found]) -> None:
-        """Write the vectors to the documents.
+        """Write the vectors to the documents: see set_sentence_vectors.
 
         docs (Union[Doc, Iterable[Doc]]): The documents.
         found (List[Found]): What predict returned for them.
@@ -249,6 +250,7 @@ class FodlSkipThought(LossPipe):
         RETURNS (Dict[str, Any]): thought_acc, the share of their words, and of their ends, that the decoders think
             the likeliest, given the words before; thought_perplexity, the geometric mean of one over the
             probability of a word. None without decoders, or where no document has two sentences.
+        RAISES (ValueError): If a document has no sentence starts (F217), or words and decoders don't fit (F222).
         """
         loss, n_right, n_words = 0.0, 0, 0
         for part in minibatch(examples, SCORED_DOCS) if self.has_decoders else ():

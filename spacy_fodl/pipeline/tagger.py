@@ -102,10 +102,12 @@ def make_fodl_tagger(
 
     model (Model[List[Doc], List[Floats2d]]): Scores for each tag, usually spacy_fodl.NGramTagger.v1.
     overwrite (bool): Whether to replace tags that are already set.
-    label_smoothing (float): Share of the probability that training spreads over the tags that are not gold.
+    label_smoothing (float): Share of the probability that training spreads over the tags that are not gold: 0 or more,
+        and below (n - 1) / n for n tags.
     set_pos (bool): Whether to learn and set universal parts of speech, `token.pos_`, along with the tags.
     store_probs (bool): Whether to keep the tag distribution in `token._.fodl_tag_probs`.
     scorer (Optional[Callable]): The scoring method.
+    RAISES (ValueError): If label_smoothing is not 0 or more and below 1 (F208).
     """
     return FodlTagger(
         nlp.vocab,
@@ -191,7 +193,8 @@ class FodlTagger(SafeSaving, Tagger):
 
         label (str): The label.
         RETURNS (int): 0 if it was there already, otherwise 1.
-        RAISES (ValueError): If it is no string, not of that form, or if the output layer has its final size.
+        RAISES (ValueError): If it is no string (F202), not of that form (F205), or the output layer has its final size
+            (F203).
         """
         if label in self.classes:
             return 0
@@ -210,8 +213,9 @@ class FodlTagger(SafeSaving, Tagger):
         get_examples (Callable[[], Iterable[Example]]): Returns the training examples.
         nlp (Optional[Language]): The pipeline.
         labels (Optional[Iterable[str]]): The labels, as label_data gives them; None to collect them from the examples.
-        RAISES (ValueError): If the labels are not strings, there are neither labels nor tags in the examples, or the
-            component was initialized before with other labels. It then stays as it was.
+        RAISES (ValueError): If the labels are not strings (F202) or of the form that set_pos needs (F205), there are
+            neither labels nor tags in the examples (F201), the component was initialized before with other labels
+            (F203), or nO doesn't fit (F207). It then stays as it was.
         """
         validate_get_examples(get_examples, "FodlTagger.initialize")
         check_lexeme_norms(self.vocab, "tagger")
@@ -289,7 +293,7 @@ class FodlTagger(SafeSaving, Tagger):
         docs (Union[Doc, Iterable[Doc]]): The documents.
         RETURNS (List[np.ndarray]): An array a document. Columns are in the order of `labels`, each row sums to 1.
             *Shape:* (tokens, labels)
-        RAISES (ValueError): If it listens to a component that a document has not passed.
+        RAISES (ValueError): If it listens to a component that a document has not passed (F209).
         """
         docs = [docs] if isinstance(docs, Doc) else list(docs)
         listens = any(isinstance(node, Tok2VecListener) for node in self.model.walk())
@@ -320,7 +324,7 @@ class FodlTagger(SafeSaving, Tagger):
         scores (List[Floats2d]): Class probabilities, an array an example. *Shape:* (tokens, classes)
         RETURNS (Tuple[float, List[Floats2d]]): The loss, as the sum over the tokens of the squared gradient (what
             spaCy's tagger reports too), and the gradient in the shape of the scores.
-        RAISES (ValueError): If a gold class is not among those that the component was initialized with.
+        RAISES (ValueError): If a gold class is not among those that the component was initialized with (F204).
         """
         examples = list(examples)
         validate_examples(examples, "FodlTagger.get_loss")

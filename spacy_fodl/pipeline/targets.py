@@ -37,6 +37,7 @@ class Target(Protocol):
         """Choose the symbols.
 
         texts (Iterable[str]): The targets of the training data.
+        RAISES (ValueError): If the symbols can't be learned from them (F215, F216, F229).
         """
 
     def encode(self, text: str) -> List[int]:
@@ -60,7 +61,7 @@ class Target(Protocol):
         """Take over what to_dict gave.
 
         data (Dict[str, Any]): That.
-        RAISES (ValueError): If it is of another kind.
+        RAISES (ValueError): If it is of another kind (F213), was learned with other settings (F225), or is damaged.
         """
 
     def constraint(self, docs: List[Doc]) -> Optional[Callable[[Tensor], Constraint]]:
@@ -73,8 +74,11 @@ class Target(Protocol):
 
 
 class Subwords:
-    """Pieces of words, as sentencepiece learns them (Kudo and Richardson 2018). Any text can be made of them, but for
-    characters that the training data doesn't hold; runs of spaces are one space."""
+    """Pieces of words, as sentencepiece learns them (Kudo and Richardson 2018, "SentencePiece"). Any text can be made
+    of them, but for characters that the training data doesn't hold; runs of spaces are one space.
+
+    size, model_type: As in make_subwords_v1.
+    """
 
     def __init__(self, size: int, model_type: str) -> None:
         self.size = size
@@ -141,7 +145,10 @@ class Subwords:
 
 class Words:
     """Whole words, the most frequent of the training data; UNK stands for all others. A word knows whether a space
-    follows, so that texts come back as they were, but for runs of white space of any kind, which are one space."""
+    follows, so that texts come back as they were, but for runs of white space of any kind, which are one space.
+
+    size, lang: As in make_words_v1.
+    """
 
     def __init__(self, size: int, lang: str) -> None:
         self.size = size
@@ -188,10 +195,11 @@ class Words:
 def make_subwords_v1(size: int = 8000, model_type: str = "unigram") -> Target:
     """Pieces of words as target symbols.
 
-    size (int): How many at most; small data gives fewer.
-    model_type (str): How sentencepiece finds them, "unigram" or "bpe".
+    size (int): How many at most, those of unknown symbols and of the end included; at least 4. Small data gives fewer.
+    model_type (str): How sentencepiece finds them, "unigram" (Kudo 2018, "Subword Regularization") or "bpe" (Sennrich,
+        Haddow and Birch 2016, "Neural Machine Translation of Rare Words with Subword Units").
     RETURNS (Target): An empty vocabulary.
-    RAISES (ValueError): If the size is not positive or the model type another one.
+    RAISES (ValueError): If size is below 4 or the model type another one (F101).
     """
     name = "spacy_fodl.Subwords.v1"
     check_argument(name, "size", size, size >= LEAST_SYMBOLS, f"at least {LEAST_SYMBOLS}")
@@ -202,10 +210,10 @@ def make_subwords_v1(size: int = 8000, model_type: str = "unigram") -> Target:
 def make_words_v1(size: int = 10000, lang: str = "xx") -> Target:
     """Whole words as target symbols.
 
-    size (int): How many at most, the most frequent first.
+    size (int): How many at most, the most frequent first, those of unknown words and of the end included; at least 4.
     lang (str): The language whose tokenizer tells words apart.
     RETURNS (Target): An empty vocabulary.
-    RAISES (ValueError): If the size is too small for a word, or there is no such language.
+    RAISES (ValueError): If size is below 4, or spaCy has no such language (F101).
     """
     name = "spacy_fodl.Words.v1"
     check_argument(name, "size", size, size >= LEAST_SYMBOLS, f"at least {LEAST_SYMBOLS}")

@@ -112,7 +112,7 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
 
         label (str): The category.
         RETURNS (int): 0 if it was there already, otherwise 1.
-        RAISES (ValueError): If it is no string or the output layer has its final size.
+        RAISES (ValueError): If it is no string (F202), or the output layer has its final size (F203).
         """
         if not isinstance(label, str) or not label:
             hint = "A label is a category, such as 'positive'."
@@ -130,7 +130,8 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
         examples (Iterable[Example]): The examples.
         scores (Floats2d): The scores. *Shape:* (documents, labels)
         RETURNS (Tuple[float, Floats2d]): The loss and the gradient in the shape of the scores.
-        RAISES (ValueError): If a gold category is unknown or its value is neither 0 nor 1.
+        RAISES (ValueError): If a gold category that is true is unknown (F204), a value is neither 0 nor 1 (spaCy's
+            E851), or, in fodl_textcat, several are true (E895).
         """
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.get_loss")
@@ -211,8 +212,9 @@ class FodlTextCat(RecurrentCategorizer):
         nlp (Optional[Language]): The pipeline.
         labels (Optional[Iterable[str]]): The categories; None to collect them from the examples.
         positive_label (Optional[str]): Of two categories, the one whose precision, recall and F-score count.
-        RAISES (ValueError): If there are fewer than two categories, or other ones than at an earlier initialization, or
-            positive_label is none of two.
+        RAISES (ValueError): If the examples hold no document or no category (F201), there are other categories than at
+            an earlier initialization (F203), or fewer than two (spaCy's E867), a value is neither 0 nor 1 (E851),
+            several are true of a document (E895), or positive_label is none of exactly two (E919, E920).
         """
         labels, surveyed = self._survey(get_examples, labels)
         # What spaCy would refuse when the model has learned from the examples already.
@@ -249,7 +251,8 @@ class FodlTextCatMultiLabel(RecurrentCategorizer, MultiLabel_TextCategorizer):
         get_examples (Callable[[], Iterable[Example]]): Returns the training examples.
         nlp (Optional[Language]): The pipeline.
         labels (Optional[Iterable[str]]): The categories; None to collect them from the examples.
-        RAISES (ValueError): If there are no categories, or other ones than at an earlier initialization.
+        RAISES (ValueError): If the examples hold no document or no category (F201), there are other categories than at
+            an earlier initialization (F203), or a value is neither 0 nor 1 (spaCy's E851).
         """
         labels, surveyed = self._survey(get_examples, labels)
         surveyed.take_words()

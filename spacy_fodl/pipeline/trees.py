@@ -23,7 +23,10 @@ REPAIRS = "fodl_repairs"
 
 
 class TreeSymbols:
-    """Brackets with labels, and a placeholder for words, as transition/linearize.py writes trees."""
+    """Brackets with labels, and a placeholder for words, as transition/linearize.py writes trees.
+
+    labels, constrained, one_root: As in make_tree_symbols_v1.
+    """
 
     def __init__(self, labels: bool, constrained: bool, one_root: bool) -> None:
         self.labels = labels
@@ -95,7 +98,8 @@ def make_tree_symbols_v1(labels: bool = True, constrained: bool = True, one_root
     labels (bool): Whether opening brackets bear the label of the arc.
     constrained (bool): Whether nothing is written but well-formed trees over all words of a document, white space
         aside.
-    one_root (bool): Whether these are one tree a document: for documents of one sentence, and it learns from no others.
+    one_root (bool): With constrained, whether these are one tree a document. Targets of several trees are then an error
+        (F229).
     RETURNS (TreeSymbols): An empty vocabulary.
     """
     return TreeSymbols(labels, constrained, one_root)

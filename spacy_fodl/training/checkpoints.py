@@ -26,7 +26,7 @@ def make_checkpoint_v1(logger: Logger, keep: int = 3) -> Logger:
     logger (Logger): The logger that reports the training.
     keep (int): How many to keep.
     RETURNS (Logger): The logger.
-    RAISES (ValueError): If keep is less than 1.
+    RAISES (ValueError): If keep is less than 1 (F101).
     """
     check_argument(NAME, "keep", keep, keep >= 1, "at least 1")
 

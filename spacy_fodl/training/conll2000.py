@@ -25,7 +25,8 @@ def make_conll2000_corpus_v1(
     n_sents (int): Sentences per document.
     limit (int): Documents to read; 0 for all.
     RETURNS (Callable[[Language], Iterator[Example]]): The reader.
-    RAISES (ValueError): If a number is negative, or n_sents is 0.
+    RAISES (ValueError): If a number is negative, or n_sents is 0 (F101). When it is called, if the file is missing
+        (F401), broken (F402), or wrong at a line (F403).
     """
     check_count("spacy_fodl.Conll2000Corpus.v1", "n_sents", n_sents, least=1)
     check_count("spacy_fodl.Conll2000Corpus.v1", "limit", limit)

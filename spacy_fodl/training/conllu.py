@@ -30,7 +30,8 @@ def make_conllu_corpus_v1(
         parser that is to find the bounds has to be trained without.
     limit (int): Documents to read; 0 for all.
     RETURNS (Callable[[Language], Iterator[Example]]): The reader.
-    RAISES (ValueError): If a number is negative.
+    RAISES (ValueError): If a number is negative (F101). When it is called, if the file is missing (F401), broken
+        (F402), or wrong at a line (F403).
     """
     check_count("spacy_fodl.ConlluCorpus.v1", "n_sents", n_sents)
     check_count("spacy_fodl.ConlluCorpus.v1", "limit", limit)

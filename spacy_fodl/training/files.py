@@ -14,7 +14,7 @@ def numbered_lines(path: Union[str, Path]) -> Iterator[Line]:
 
     path (Union[str, Path]): The file; one whose name ends in .gz is unpacked on the way.
     YIELDS (Tuple[int, str]): Number and text of each line.
-    RAISES (ValueError): If the file is missing, not UTF-8, or a broken gzip file.
+    RAISES (ValueError): If the file is missing (F401), not UTF-8, or a broken gzip file (F402).
     """
     path = Path(path)
     if not path.is_file():

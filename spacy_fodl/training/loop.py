@@ -203,7 +203,7 @@ class Resumed(Progress):
     nlp (Language): The pipeline.
     optimizer (Optimizer): The optimizer of the loop.
     path (Path): The state to resume from.
-    RAISES (ResumeError): If the state is damaged or belongs to another config.
+    RAISES (ResumeError): If the state is damaged (F412) or belongs to another config (F413).
     """
 
     passing = True

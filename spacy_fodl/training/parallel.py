@@ -22,7 +22,8 @@ def make_parallel_corpus_v1(
     target (Union[str, Path]): The one with their translations.
     limit (int): Lines to read; 0 for all.
     RETURNS (Callable[[Language], Iterator[Example]]): The reader. Gold documents have the target in doc._.fodl_target.
-    RAISES (ValueError): If the limit is negative.
+    RAISES (ValueError): If the limit is negative (F101). When it is called, if a file is missing (F401) or broken
+        (F402), or one is shorter than the other (F404).
     """
     check_count("spacy_fodl.ParallelCorpus.v1", "limit", limit)
 

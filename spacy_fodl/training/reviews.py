@@ -23,7 +23,8 @@ def make_review_corpus_v1(
     replace_breaks (bool): Whether a space takes the place of the markup `<br />`.
     limit (int): Texts to read; 0 for all.
     RETURNS (Callable[[Language], Iterator[Example]]): The reader. Gold documents have doc.cats with every label.
-    RAISES (ValueError): If the limit is negative.
+    RAISES (ValueError): If the limit is negative (F101). When it is called, if the file is missing (F401), broken
+        (F402), or wrong at a line (F403), or a folder lacks one with texts for a label (F405).
     """
     check_count("spacy_fodl.ReviewCorpus.v1", "limit", limit)
 

@@ -21,7 +21,8 @@ def make_text_corpus_v1(
     max_sents (int): How many sentences a document has at most. Longer ones are cut, since models read a document as a
         whole, and a book would not fit into memory; 0 for no limit.
     RETURNS (Callable[[Language], Iterator[Example]]): The reader. Both sides of an example have the sentence starts.
-    RAISES (ValueError): If a number is negative.
+    RAISES (ValueError): If a number is negative (F101). When it is called, if the file is missing (F401) or broken
+        (F402).
     """
     check_count("spacy_fodl.TextCorpus.v1", "limit", limit)
     check_count("spacy_fodl.TextCorpus.v1", "max_sents", max_sents)

@@ -13,7 +13,7 @@ def make_in_turn_v1(first: Iterable[float], steps: int, second: Iterable[float])
     steps (int): For how many steps.
     second (Iterable[float]): The schedule after them.
     YIELDS (float): The values.
-    RAISES (ValueError): If the number of steps is negative.
+    RAISES (ValueError): If the number of steps is negative (F101).
     """
     check_argument("spacy_fodl.in_turn.v1", "steps", steps, steps >= 0, "0 or more")
     return in_turn(first, steps, second)

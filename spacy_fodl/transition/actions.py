@@ -14,10 +14,12 @@ ROOT_HEAD = -1
 
 
 def n_actions(n_labels: int) -> int:
+    """How many actions there are with so many labels: SHIFT, ROOT, and two arcs a label."""
     return 2 + 2 * n_labels
 
 
 def n_labels(n_actions: int) -> int:
+    """How many labels so many actions have: the inverse of n_actions."""
     return (n_actions - 2) // 2
 
 

@@ -33,7 +33,7 @@ def explored_configurations(
     of the stack needs words of the buffer; after several mistakes that now and then costs an arc further down. Where
     neither holds it says nothing. On gold derivations it is the static oracle.
 
-    sentences, heads, labels, known, features, n_labels: As in gold_configurations.
+    sentences, heads, labels, known, features, n_labels: As in gold_configurations, of one sentence at least.
     score (Score): Scores the actions.
     RETURNS (Configurations): The configurations.
     """

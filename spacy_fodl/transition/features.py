@@ -22,7 +22,11 @@ class FeatureSet:
     n_buffer (int): Words from the front of the buffer.
     children (Sequence[str]): Names out of CHILDREN, for each of the two topmost words.
     labels (bool): Whether the labels of those children are looked at too.
-    RAISES (ValueError): If there is no such child, or one that a configuration can't tell without another.
+    RAISES (ValueError): If n_stack is below 2 or n_buffer below 0, there is no such child, or one that a configuration
+        can't tell without another (F106).
+
+    Scorers use its attributes n_tokens and n_labels, how many words and labels are looked at, and token_names, the
+    names of the former, such as "s1.lc1".
     """
 
     def __init__(self, name: str, n_stack: int, n_buffer: int, children: Sequence[str], labels: bool) -> None:

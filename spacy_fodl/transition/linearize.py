@@ -20,12 +20,13 @@ OPEN, WORD, CLOSE = "(", "XX", ")"
 
 
 def linearize(heads: Sequence[int], labels: Sequence[str]) -> List[str]:
-    """
+    """Write trees as a row of symbols.
+
     heads (Sequence[int]): The head of each word, ROOT_HEAD for roots, of projective trees.
     labels (Sequence[str]): The label of each word's arc, empty for none.
     RETURNS (List[str]): The symbols.
-    RAISES (ValueError): If the trees are none, arcs cross, there is not a label a word, or a label holds white space,
-        which parts symbols.
+    RAISES (ValueError): If a head is out of range, arcs cross or form a cycle, there is not one label a word, or a
+        label holds white space, which parts symbols.
     """
     n = len(heads)
     if len(labels) != n:

@@ -10,7 +10,7 @@ def head_marginals(
     scores: Tensor, stretches: Tensor, agrees: Tensor, words: Tensor, odds: Tensor, temperature: Tensor
 ) -> Tensor:
     """The probability of one head of each word: the share that trees with it have in the beam, times the shares that
-    the beam kept of all hypotheses when it was decided about the word.
+    the beam kept of all hypotheses when it was decided about the word: an estimate of our own.
 
     Trees in a beam are much alike: they differ where the parser was in doubt last. All of them may have an arc against
     which something spoke long before, and that was given up. At each action of the best derivation a share is kept; the

@@ -5,7 +5,7 @@ complete, the stack holds nothing but the root, and what the parser does from th
 parts that overlap can be parsed in lockstep, each as if a sentence started with it: from the first place on where a
 sentence starts in two of them, both go on in the same way, and that of the first part is the right one. Trees are those
 of a search from the beginning. Where two parts don't meet, the stretch is cut anew into longer ones, and in the end is
-parsed as a whole."""
+parsed as a whole. A method of our own."""
 
 from typing import NamedTuple
 
@@ -46,7 +46,11 @@ class Parts(NamedTuple):
 
 
 def pays(sentences: Sentences) -> bool:
-    """Whether parts save more steps than their overlaps cost."""
+    """Whether parts save more steps than their overlaps cost.
+
+    sentences (Sentences): What to parse.
+    RETURNS (bool): Whether search_in_parts is likely faster than search.
+    """
     longest, part = int(sentences.sizes[0]) if len(sentences.sizes) else 0, STRIDE + OVERLAP
     extra = int(sentences.sizes.sum()) * OVERLAP / STRIDE
     return longest >= 2 * part and (longest - part) * STEP_COST > extra
@@ -61,7 +65,7 @@ def search_in_parts(
     features (FeatureSet): What the scores look at.
     score (Score): Scores the actions of configurations, each by itself.
     stride (int): Words from the beginning of a part to that of the next.
-    overlap (int): How many words it goes on behind that, at most as many.
+    overlap (int): How many words it goes on behind the beginning of the next one, at most stride.
     RETURNS (Trees): The trees.
     """
     found = torch.zeros((2, sentences.n_words), dtype=torch.long, device=sentences.first.device)
@@ -84,7 +88,8 @@ def search_in_parts(
 
 
 def cut(sentences: Sentences, which: Tensor, features: FeatureSet, stride: int, overlap: int) -> Parts:
-    """
+    """Cut stretches into parts that overlap.
+
     sentences (Sentences): Stretches.
     which (Tensor): Those that are to be cut. *Shape:* (stretches,)
     features (FeatureSet): Says how far a buffer sees.
@@ -118,7 +123,8 @@ def cut(sentences: Sentences, which: Tensor, features: FeatureSet, stride: int, 
 
 
 def put_together(parts: Parts, trees: Trees, n: int, stride: int, overlap: int, found: Tensor) -> Tensor:
-    """
+    """Join the trees of parts.
+
     parts (Parts): The parts of stretches.
     trees (Trees): What was found for them.
     n (int): How many stretches there are.

@@ -41,9 +41,9 @@ def gold_paths(
     n_labels: int,
 ) -> Paths:
     """Search with a beam for each sentence until its gold derivation is no longer in it (early update; Collins and
-    Roark 2004, section 4.2), or ends.
+    Roark 2004, "Incremental Parsing with the Perceptron Algorithm", section 4.2), or ends.
 
-    sentences (Sentences): What to parse.
+    sentences (Sentences): What to parse, one sentence at least.
     kinds (Tensor): The kinds of the gold actions, padded at the end. *Shape:* (sentences, longest derivation)
     labels (Tensor): Their labels, of no effect where there is none. *Shape:* (sentences, longest derivation)
     features (FeatureSet): What the scores look at.
@@ -117,7 +117,8 @@ def traced(steps: list, rows: Tensor, valid: Tensor, counts: Tensor) -> Paths:
 
 
 def path_scores(found: Paths, scores: Tensor) -> Tensor:
-    """
+    """Sum up the scores along each path.
+
     found (Paths): The paths.
     scores (Tensor): The scores of the actions in found.rows. *Shape:* (configurations, actions)
     RETURNS (Tensor): The sum of the scores on each path, -inf for those that don't count; gold's in the last column.

@@ -88,8 +88,8 @@ def search(
     keep_history: bool = False,
 ) -> Trees:
     """Find the derivations with the highest sums of scores that a beam comes across: at each step it goes on with the
-    `width` best of each sentence. All derivations of a sentence have as many actions, so they compete at each step as
-    they are. A width of 1 takes the best possible action at each step.
+    `width` best of each sentence (Zhang and Clark 2008, "A Tale of Two Parsers"). All derivations of a sentence have as
+    many actions, so they compete at each step as they are. A width of 1 takes the best possible action at each step.
 
     sentences (Sentences): What to parse.
     features (FeatureSet): What the scores look at.
@@ -163,7 +163,8 @@ def expand(
 
 
 def log_probabilities(scores: Tensor, valid: Tensor) -> Tensor:
-    """
+    """Scores as log-probabilities of actions.
+
     scores (Tensor): *Shape:* (configurations, actions)
     valid (Tensor): Which kinds of action are possible. *Shape:* (configurations, KINDS)
     RETURNS (Tensor): Log-probabilities among the possible actions, -inf for the others. *Shape:* (configurations,
@@ -173,7 +174,8 @@ def log_probabilities(scores: Tensor, valid: Tensor) -> Tensor:
 
 
 def possible_alone(scores: Tensor, valid: Tensor) -> Tensor:
-    """
+    """Mask impossible actions.
+
     scores (Tensor): *Shape:* (configurations, actions)
     valid (Tensor): Which kinds of action are possible. *Shape:* (configurations, KINDS)
     RETURNS (Tensor): The scores, -inf for what is impossible. *Shape:* (configurations, actions)
@@ -185,7 +187,8 @@ def possible_alone(scores: Tensor, valid: Tensor) -> Tensor:
 
 
 def by_kind(scores: Tensor) -> Tuple[Tensor, Tensor]:
-    """
+    """Split scores by the kind of action.
+
     scores (Tensor): *Shape:* (configurations, actions)
     RETURNS (Tuple[Tensor, Tensor]): Those of SHIFT and ROOT, *shape* (configurations, 2), and those of LEFT-ARC and
         RIGHT-ARC with each label, *shape* (configurations, 2, labels).
@@ -194,7 +197,8 @@ def by_kind(scores: Tensor) -> Tuple[Tensor, Tensor]:
 
 
 def best_of_each_kind(scores: Tensor, valid: Tensor) -> Tuple[Tensor, Tensor]:
-    """
+    """Find the best action of each kind.
+
     scores (Tensor): The scores of the actions. *Shape:* (configurations, actions)
     valid (Tensor): Which kinds of action are possible. *Shape:* (configurations, KINDS)
     RETURNS (Tuple[Tensor, Tensor]): The best scores, -inf for what is impossible, and the labels of those actions.

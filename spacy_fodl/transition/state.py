@@ -19,7 +19,7 @@ class Sentences:
     n_words: int
     """Words of all stretches together."""
     first: Tensor
-    """The first word of each. The longest comes first. *Shape:* (sentences,)"""
+    """The first word of each; the search relies on falling sizes. *Shape:* (sentences,)"""
     sizes: Tensor
     """Its number of words, at least 1: a derivation has twice as many actions. *Shape:* (sentences,)"""
     ends: Tensor
@@ -32,10 +32,12 @@ class Sentences:
 
     @property
     def root(self) -> int:
+        """The row of the artificial root in the table of word vectors, behind all words."""
         return self.n_words
 
     @property
     def nothing(self) -> int:
+        """The row of "nothing there", behind the root."""
         return self.n_words + 1
 
 
