@@ -145,6 +145,9 @@ def test_what_cannot_be_looked_into():
         gradient_flow(model, nlp("I"), layer=1)
     with pytest.raises(ValueError, match="F503"):
         rnn_gradient_flow(encoder("rnn"), torch.zeros(2, 3), direction="backward")
+    for which in (-1, 1):
+        with pytest.raises(ValueError, match=r"F509.*encoder = -?1 .*from 0 to 0"):
+            gradient_flow(model, nlp("I"), encoder=which)
     blank = spacy.blank("en")
     with pytest.raises(ValueError, match="F001"):
         gradient_flow(blank.add_pipe("fodl_textcat").model, nlp("I"))

@@ -60,6 +60,24 @@ def test_learning_rate_follows_the_schedule(events):
     assert rate[10] > rate[20] > rate[30]
 
 
+def test_learning_rate_follows_the_schedule_after_steps_that_it_was_not_told_of(events, tmp_path):
+    # A resumed training passes over what was done before.
+    nlp = spacy.blank("en")
+    nlp.config["training"]["optimizer"]["learn_rate"] = SCHEDULE
+    make = spacy.util.registry.loggers.get("spacy_fodl.TensorBoardLogger.v1")
+    log_step, finalize = make(str(tmp_path), train_sample=0)(nlp, io.StringIO(), io.StringIO())
+    told = {"losses": {}, "other_scores": {}, "score": 0.0, "words": 0, "seconds": 0.0, "epoch": 0, "checkpoints": []}
+    log_step({**told, "step": 20})
+    log_step(None)
+    log_step({**told, "step": 30})
+    finalize()
+    reader = type(events[0])(str(tmp_path))
+    reader.Reload()
+    assert {event.step: event.value for event in reader.Scalars("learning_rate")} == {
+        step: scalars(events, "learning_rate")[step] for step in (20, 30)
+    }
+
+
 def test_weights_of_thinc_and_torch(events):
     names = events[0].Tags()["histograms"]
     assert any(name.startswith("fodl_tagger/") and name.endswith("hidden.0.weight") for name in names)
