@@ -69,8 +69,8 @@ def beam_drawing(
     )
     caption = (
         "Each column is a step, each circle a hypothesis, the best on top, joined to the one that it goes on from. "
-        "Nothing that goes on from a hollow one was kept. The blue line is the derivation of the best tree, whose actions "
-        "stand below."
+        "Nothing that goes on from a hollow one was kept. The blue line is the derivation of the best tree, whose "
+        "actions stand below."
     )
     told = f"The best derivation: {', '.join(name['text'] for name in names)}."
     if n_steps < len(derivation.beams):
