@@ -63,6 +63,10 @@ class SkipThought(Runner):
             )
             self.output = nn.Linear(decoder_width, n_out)
             nn.init.normal_(self.words.weight, std=0.1)
+            # Words begin about as probable as they are frequent. Learning that first takes a thousand steps, in which
+            # the states of the decoders saturate.
+            with torch.no_grad():
+                self.output.bias.copy_(zipf_log_probs(n_out, self.output.bias.device))
 
     def encode(self, tokens: Tensor, lengths: Tensor, dropout: float = 0.0) -> Tensor:
         """Encode sentences.
@@ -144,6 +148,15 @@ def log_uniform(n_samples: int, n_words: int, device: torch.device) -> Tuple[Ten
         is expected among them, *shape* (n_words,).
     """
     drawn = (torch.rand(n_samples, device=device) * math.log(n_words + 1)).exp().long() - 1
+    return drawn.clamp(0, n_words - 1), zipf_log_probs(n_words, device) + math.log(n_samples)
+
+
+def zipf_log_probs(n_words: int, device: torch.device) -> Tensor:
+    """The logarithm of how probable each word is, the most frequent first, if Zipf's law holds: see log_uniform.
+
+    n_words (int): Size of the vocabulary.
+    device (torch.device): Where.
+    RETURNS (Tensor): *Shape:* (n_words,)
+    """
     ranks = torch.arange(n_words, device=device, dtype=torch.float32)
-    odds = ((ranks + 2) / (ranks + 1)).log() / math.log(n_words + 1)
-    return drawn.clamp(0, n_words - 1), (odds * n_samples).log()
+    return (1 / (ranks + 1)).log1p().log() - math.log(math.log(n_words + 1))
