@@ -70,6 +70,17 @@ def test_drawn_words_follow_the_stated_distribution():
     assert expected[0].item() == pytest.approx(200_000 * math.log(2) / math.log(51), rel=1e-5)
 
 
+def test_decoders_begin_with_the_words_about_as_probable_as_they_are_frequent():
+    model = network(n_out=2000)
+    frequencies = log_uniform(1, 2000, torch.device("cpu"))[1].exp()
+    words = frequencies.multinomial(4000, replacement=True, generator=torch.Generator().manual_seed(0))
+    states, _ = model.decode(0, torch.zeros(4000, 8), words, torch.ones(4000, dtype=torch.long))
+    loss = model.exact_loss(states[::2], words)[0].item() / len(words)
+    entropy = -(frequencies * frequencies.log()).sum().item()
+    assert entropy < math.log(2000) - 1
+    assert loss == pytest.approx(entropy, abs=0.1)
+
+
 def test_sampled_loss_tends_to_the_exact_one():
     torch.manual_seed(1)
     model = network(n_out=60)
