@@ -15,7 +15,7 @@ def beam_drawing(
     title: str, tokens: Sequence[str], derivation: Derivation, gold: Optional[Sequence[Arc]] = None
 ) -> Drawing:
     """Draw the hypotheses of all steps, a column a step, the best one on top, each joined to the one that it goes on
-    from. Those that nothing goes on from were pruned.
+    from. Those that nothing goes on from are hollow.
 
     title (str): As in Section.
     tokens (Sequence[str]): The tokens of the document.
@@ -69,8 +69,8 @@ def beam_drawing(
     )
     caption = (
         "Each column is a step, each circle a hypothesis, the best on top, joined to the one that it goes on from. "
-        "Nothing that goes on from a hollow one was kept. The blue line is the derivation of the best tree, whose "
-        "actions stand below."
+        "A hollow one is a hypothesis that none of the next column goes on from. The blue line is the derivation of "
+        "the best tree, whose actions stand below."
     )
     told = f"The best derivation: {', '.join(name['text'] for name in names)}."
     if n_steps < len(derivation.beams):

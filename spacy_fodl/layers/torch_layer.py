@@ -339,7 +339,8 @@ def rebuild(node: Model, **changes: Any) -> None:
 
     node (Model): A layer that is built.
     **changes (Any): The arguments that change.
-    RAISES (RuntimeError): If a weight that both have has another shape. The layer then has fresh weights.
+    RAISES (RuntimeError): If a weight that both have has another shape. The layer then has the new module, with fresh
+        weights where shapes don't agree.
     """
     shim = cast(TorchShim, node.shims[0])
     before = shim._model

@@ -82,7 +82,7 @@ def build_skip_thought_v1(
     embed_width (int): Width of the decoders' vectors of words.
     decoder_width (int): Width of the decoders' states.
     n_samples (int): Number of negative samples: words that training tells each right one from. 0 for all words, which
-        is exact and slow, as a number is that is not below the size of the vocabulary.
+        is exact and slow; so is a number as large as the vocabulary.
     max_words (int): Words of a neighbouring sentence that the decoders have to write; 0 for all.
     dropout (Optional[float]): Rate on token vectors, sentence vectors, and the decoders' inputs and states; None to
         follow [training] dropout.

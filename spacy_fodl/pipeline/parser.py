@@ -281,8 +281,8 @@ class FodlParser(StructuredPipe):
         get_examples (Callable[[], Iterable[Example]]): Returns the training examples.
         nlp (Optional[Language]): The pipeline.
         labels (Optional[List[str]]): The labels, as label_data gives them; None to collect them from the examples.
-        RAISES (ValueError): If there are neither labels nor trees in the examples (F201), labels are no strings (F202)
-            or hold what can't be in one (F227), the component was initialized before with other labels (F203) or an nO
+        RAISES (ValueError): If there are neither labels nor trees in the examples (F201), labels are no strings (F202),
+            a gold label holds "||" (F227), the component was initialized before with other labels (F203) or an nO
             that doesn't fit (F207), or gold heads form a cycle (F210) or bear the label of roots (F211).
         """
         validate_get_examples(get_examples, "FodlParser.initialize")

@@ -47,8 +47,9 @@ class SafeSaving:
         path (Union[str, Path]): The folder that to_disk wrote.
         exclude (Iterable[str]): Names of parts to leave out: "cfg", "model" or "vocab".
         RETURNS (SafeSaving): Itself.
-        RAISES (ValueError): If a file is missing (F009), from another save (F008), damaged (F002 to F006, F012), or
-            doesn't fit the config (F010).
+        RAISES (ValueError): If a file is missing (F009), from another save (F008, F226), damaged (F002, F006, F012) or
+            newer than this version (F003), or doesn't fit the config (F004, F005, F010; F206 of a tagger, F213, F214
+            and F225 of a translator).
         """
         path, exclude = Path(path), tuple(exclude)
         self._check(path, exclude)
@@ -66,7 +67,7 @@ class SafeSaving:
         bytes_data (bytes): The data.
         exclude (Iterable[str]): Names of parts to leave out: "cfg", "model" or "vocab".
         RETURNS (SafeSaving): Itself.
-        RAISES (ValueError): If the data is damaged (F002 to F006) or doesn't fit the config (F010).
+        RAISES (ValueError): As from_disk, but for what it says of files.
         """
         with self._explained():
             super().from_bytes(bytes_data, exclude=exclude)  # type: ignore[misc]

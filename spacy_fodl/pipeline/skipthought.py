@@ -195,8 +195,8 @@ class FodlSkipThought(LossPipe):
 
         docs (Iterable[Doc]): The documents.
         RETURNS (List[Found]): The sentences of each, with their vectors.
-        RAISES (ValueError): If a document has no sentence starts (F217), or the component is not initialized (spaCy's
-            E109).
+        RAISES (ValueError): If a document has no sentence starts (F217).
+        RAISES (KeyError): If the component is not initialized; nlp(text) says E109.
         """
         docs = list(docs)
         starts = [self._starts(doc, None) for doc in docs]

@@ -46,7 +46,7 @@ class LossPipe(SafeSaving, TrainablePipe):
         sgd (Optional[Optimizer]): The optimizer; None to leave the gradients for finish_update.
         losses (Optional[Dict[str, float]]): Losses to add to, by component.
         RETURNS (Dict[str, float]): The losses.
-        RAISES (ValueError): If gold is not what the component can learn: F204, F210, F211 and F227 of a parser, F212
+        RAISES (ValueError): If gold is not what the component can learn: F204, F210 and F227 of a parser, F212
             and F214 of a translator, F217, F218 and F222 of sentence vectors.
         """
         losses = {} if losses is None else losses
@@ -70,7 +70,8 @@ class LossPipe(SafeSaving, TrainablePipe):
 
         examples (Iterable[Example]): The examples.
         scores (Any): Not used: the model works out its own loss.
-        RETURNS (Tuple[float, None]): The loss, a sum over words for fodl_parser, otherwise a mean; and None for the
+        RETURNS (Tuple[float, None]): The loss, for fodl_parser a sum over actions, or in global training over
+            sentences, otherwise a mean; and None for the
             gradient, which only the model's own backprop knows.
         """
         examples = list(examples)

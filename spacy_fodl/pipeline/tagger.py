@@ -318,7 +318,8 @@ class FodlTagger(SafeSaving, Tagger):
                 doc._.set(PROBS, probs)
 
     def get_loss(self, examples: Iterable[Example], scores: List[Floats2d]) -> Tuple[float, List[Floats2d]]:
-        """Cross-entropy of the gold classes. Tokens without a gold class, or aligned to several, don't count.
+        """Cross-entropy of the gold classes. Tokens without a gold class, or aligned to several that differ, don't
+        count.
 
         examples (Iterable[Example]): The examples.
         scores (List[Floats2d]): Class probabilities, an array an example. *Shape:* (tokens, classes)

@@ -114,14 +114,19 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
         RETURNS (int): 0 if it was there already, otherwise 1.
         RAISES (ValueError): If it is no string (F202), or the output layer has its final size (F203).
         """
-        if not isinstance(label, str) or not label:
-            hint = "A label is a category, such as 'positive'."
-            raise ValueError(Errors.F202.format(component=self.name, value=label, type=type(label).__name__, hint=hint))
+        self._check_label(label)
         if label in self.labels:
             return 0
         if self.model.get_ref("output_layer").has_param("W"):
             raise ValueError(Errors.F203.format(component=self.name, labels=label, n=len(self.labels)))
         return int(super().add_label(label))
+
+    def _check_label(self, label: Any) -> None:
+        if not isinstance(label, str) or not label:
+            raise ValueError(self._not_labels(label, "A label is a category, such as 'positive'."))
+
+    def _not_labels(self, value: Any, hint: str) -> str:
+        return Errors.F202.format(component=self.name, value=value, type=type(value).__name__, hint=hint)
 
     def get_loss(self, examples: Iterable[Example], scores: Floats2d) -> Tuple[float, Floats2d]:  # type: ignore[override]
         """The mean squared difference from the gold categories, as spaCy's classifiers report it, and the gradient of
@@ -162,6 +167,12 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
         RAISES (ValueError): If there are neither, or a value of an annotation is wrong.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
+        if labels is not None:
+            if isinstance(labels, str) or not isinstance(labels, Iterable):
+                raise ValueError(self._not_labels(labels, "Pass a list such as ['good', 'bad']."))
+            labels = list(labels)
+            for label in labels:
+                self._check_label(label)
         found: Dict[str, None] = {}
         ratio_counts = counters(self.model, self.support_missing_values)
 
@@ -212,9 +223,10 @@ class FodlTextCat(RecurrentCategorizer):
         nlp (Optional[Language]): The pipeline.
         labels (Optional[Iterable[str]]): The categories; None to collect them from the examples.
         positive_label (Optional[str]): Of two categories, the one whose precision, recall and F-score count.
-        RAISES (ValueError): If the examples hold no document or no category (F201), there are other categories than at
-            an earlier initialization (F203), or fewer than two (spaCy's E867), a value is neither 0 nor 1 (E851),
-            several are true of a document (E895), or positive_label is none of exactly two (E919, E920).
+        RAISES (ValueError): If the examples hold no document or no category (F201), labels are no list of strings
+            (F202), there are other categories than at an earlier initialization (F203), or fewer than two (spaCy's
+            E867), a value is neither 0 nor 1 (E851), several are true of a document (E895), or positive_label is none
+            of exactly two (E919, E920).
         """
         labels, surveyed = self._survey(get_examples, labels)
         # What spaCy would refuse when the model has learned from the examples already.
@@ -251,8 +263,9 @@ class FodlTextCatMultiLabel(RecurrentCategorizer, MultiLabel_TextCategorizer):
         get_examples (Callable[[], Iterable[Example]]): Returns the training examples.
         nlp (Optional[Language]): The pipeline.
         labels (Optional[Iterable[str]]): The categories; None to collect them from the examples.
-        RAISES (ValueError): If the examples hold no document or no category (F201), there are other categories than at
-            an earlier initialization (F203), or a value is neither 0 nor 1 (spaCy's E851).
+        RAISES (ValueError): If the examples hold no document or no category (F201), labels are no list of strings
+            (F202), there are other categories than at an earlier initialization (F203), or a value is neither 0 nor 1
+            (spaCy's E851).
         """
         labels, surveyed = self._survey(get_examples, labels)
         surveyed.take_words()

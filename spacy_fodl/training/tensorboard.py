@@ -67,11 +67,16 @@ def make_tensorboard_logger_v1(
         optimizer: Optimizer = registry.resolve({"optimizer": config["training"]["optimizer"]})["optimizer"]
         sample = training_sample(nlp, config, train_sample)
         last = {"words": 0, "seconds": 0.0, "step": 0}
+        has_begun = False
 
         def log_step(info: Optional[Info]) -> None:
+            nonlocal has_begun
             log_to_console(info)
             if info is None:
                 return
+            if not has_begun and info["step"]:  # Words that a resumed training passed over were not read now.
+                last.update(words=info["words"], seconds=info["seconds"])
+            has_begun = True
             # All steps since the last evaluation, or, where a training was resumed, since its beginning.
             for _ in range(info["step"] - last["step"]):
                 optimizer.step_schedules()

@@ -19,8 +19,8 @@ def make_tree_targets_v1(
     corpus: Callable[[Language], Iterable[Example]],
 ) -> Callable[[Language], Iterable[Example]]:
     """Linearize the trees of a corpus: doc._.fodl_target of its gold documents is what a sequence-to-sequence component
-    has to write to tell them. Arcs that cross others are lifted (Nivre and Nilsson 2005). Documents in which a head is
-    missing, or tokens don't match, get no target.
+    has to write to tell them. Arcs that cross others are lifted (Nivre and Nilsson 2005). A document gets no target
+    where a head is missing, a token covers several gold tokens, or one hangs on a gold token that was split.
 
     corpus (Callable[[Language], Iterable[Example]]): Reads examples with heads and labels.
     RETURNS (Callable[[Language], Iterable[Example]]): Reads the same examples with targets. It raises a ValueError for

@@ -134,6 +134,17 @@ def test_a_label_that_is_none(factory, label):
         spacy.blank("en").add_pipe(factory).add_label(label)
 
 
+@pytest.mark.parametrize("factory", BOTH)
+@pytest.mark.parametrize("labels", ["pos", 3, ["pos", 3]])
+def test_labels_to_initialize_with_that_are_none(factory, labels):
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe(factory)
+    examples = [Example.from_dict(nlp.make_doc("a film"), {"cats": {"pos": 1.0, "neg": 0.0}})]
+    with pytest.raises(ValueError, match="F202"):
+        pipe.initialize(lambda: examples, nlp=nlp, labels=labels)
+    assert pipe.labels == ()
+
+
 def test_one_category_only():
     nlp = spacy.blank("en")
     nlp.add_pipe("fodl_textcat")

@@ -67,15 +67,17 @@ def test_learning_rate_follows_the_schedule_after_steps_that_it_was_not_told_of(
     make = spacy.util.registry.loggers.get("spacy_fodl.TensorBoardLogger.v1")
     log_step, finalize = make(str(tmp_path), train_sample=0)(nlp, io.StringIO(), io.StringIO())
     told = {"losses": {}, "other_scores": {}, "score": 0.0, "words": 0, "seconds": 0.0, "epoch": 0, "checkpoints": []}
-    log_step({**told, "step": 20})
+    log_step({**told, "step": 20, "words": 9000, "seconds": 1.0})
     log_step(None)
-    log_step({**told, "step": 30})
+    log_step({**told, "step": 30, "words": 9200, "seconds": 3.0})
     finalize()
     reader = type(events[0])(str(tmp_path))
     reader.Reload()
     assert {event.step: event.value for event in reader.Scalars("learning_rate")} == {
         step: scalars(events, "learning_rate")[step] for step in (20, 30)
     }
+    # Nor were those words read since this process began.
+    assert [(event.step, event.value) for event in reader.Scalars("words_per_second")] == [(30, 100.0)]
 
 
 def test_weights_of_thinc_and_torch(events):
