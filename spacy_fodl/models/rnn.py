@@ -81,9 +81,8 @@ def build_rnn_textcat_v1(
     nO: Optional[int] = None,
 ) -> Model[List[Doc], Floats2d]:
     """Classify documents by a recurrent network over their token vectors, pooled over time (Collobert et al. 2011,
-    section 3.2.2, for the maximum over time; Dai and Le 2015, "Semi-supervised Sequence Learning", for
-    the LSTM on reviews). It fits spaCy's own
-    `textcat` and `textcat_multilabel` as well as ours.
+    section 3.2.2, for the maximum over time; Dai and Le 2015, "Semi-supervised Sequence Learning", for the
+    LSTM on reviews). It fits spaCy's own `textcat` and `textcat_multilabel` as well as ours.
 
     tok2vec (Model[List[Doc], List[Floats2d]]): Makes the token vectors: an embedding, spacy.Tok2Vec.v2 or a listener.
     exclusive_classes (bool): Whether exactly one category is true (softmax) or any number of them (sigmoids).

@@ -22,6 +22,7 @@ from ..transition.actions import ROOT_HEAD, n_actions
 from ..transition.marginals import head_marginals
 from ..transition.oracle import complete
 from ..transition.search import NEVER
+from .labels import check_label, check_label_list
 from .settings import count, flag, one_of, real
 from .structured import StructuredPipe
 from .survey import survey
@@ -287,8 +288,7 @@ class FodlParser(StructuredPipe):
         """
         validate_get_examples(get_examples, "FodlParser.initialize")
         check_lexeme_norms(self.vocab, "parser")
-        if isinstance(labels, str) or not isinstance(labels, (Iterable, type(None))):
-            raise ValueError(self._not_labels(labels, "Pass a list such as ['nsubj', 'obj']."))
+        check_label_list(self.name, labels, "Pass a list such as ['nsubj', 'obj'].")
         found: Counter = Counter()
         labels_of_roots: Set[str] = set()
         needs_trees = labels is None and not self.arc_labels
@@ -553,8 +553,7 @@ class FodlParser(StructuredPipe):
         """The labels with some more at their end."""
         together = list(self.arc_labels)
         for label in labels:
-            if not isinstance(label, str) or not label:
-                raise ValueError(self._not_labels(label, "A label is a dependency relation, such as 'nsubj'."))
+            check_label(self.name, label, "A label is a dependency relation, such as 'nsubj'.")
             # An arc lifted from under "ccomp" is learned as "nsubj||ccomp", and as "nsubj" where that is too rare.
             for one in (label, label.split(nonproj.DELIMITER)[0]):
                 if one not in (*together, ROOT_LABEL):
@@ -568,9 +567,6 @@ class FodlParser(StructuredPipe):
         self.cfg["labels"] = labels
         for label in (*labels, *self.labels):
             self.vocab.strings.add(label)
-
-    def _not_labels(self, value: Any, hint: str) -> str:
-        return Errors.F202.format(component=self.name, value=value, type=type(value).__name__, hint=hint)
 
 
 def write_tree(doc: Doc, heads: np.ndarray, deps: np.ndarray, decorated: Set[int]) -> None:

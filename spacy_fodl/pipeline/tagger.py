@@ -20,6 +20,7 @@ from thinc.api import CategoricalCrossentropy, Config, Model
 from thinc.types import Floats2d, Ints2d
 
 from ..errors import LABELS_ARE_ENOUGH, Errors
+from .labels import check_label, check_label_list
 from .saving import SafeSaving
 from .survey import survey
 
@@ -219,8 +220,7 @@ class FodlTagger(SafeSaving, Tagger):
         """
         validate_get_examples(get_examples, "FodlTagger.initialize")
         check_lexeme_norms(self.vocab, "tagger")
-        if isinstance(labels, str) or not isinstance(labels, (Iterable, type(None))):
-            raise ValueError(self._not_labels(labels, "Pass a list such as ['DT', 'NN']."))
+        check_label_list(self.name, labels, "Pass a list such as ['DT', 'NN'].")
         found: Set[str] = set()
 
         def look(example: Example) -> None:
@@ -247,8 +247,7 @@ class FodlTagger(SafeSaving, Tagger):
         """The classes with some more at their end."""
         classes = list(self.classes)
         for label in labels:
-            if not isinstance(label, str) or not label:
-                raise ValueError(self._not_labels(label, "A label is a tag, such as 'NN'."))
+            check_label(self.name, label, "A label is a tag, such as 'NN'.")
             if label in classes:
                 continue
             if self.cfg["set_pos"]:
@@ -438,6 +437,3 @@ class FodlTagger(SafeSaving, Tagger):
             label = "|".join(str(example.reference.vocab.strings[part]) for part in unknown)
             text = example.reference.text[:60]
             raise ValueError(Errors.F204.format(component=self.name, label=label, text=text)) from None
-
-    def _not_labels(self, value: Any, hint: str) -> str:
-        return Errors.F202.format(component=self.name, value=value, type=type(value).__name__, hint=hint)

@@ -14,6 +14,7 @@ from thinc.types import Floats2d
 
 from ..errors import LABELS_ARE_ENOUGH, Errors
 from ..models.ngrams import counters, learn_ratios
+from .labels import check_label, check_label_list
 from .saving import SafeSaving
 from .survey import Survey, survey
 
@@ -94,6 +95,9 @@ def make_fodl_textcat_multilabel(
     return FodlTextCatMultiLabel(nlp.vocab, model, name, threshold=threshold, scorer=scorer)
 
 
+HINT = "A label is a category, such as 'positive'."
+
+
 class RecurrentCategorizer(SafeSaving, TextCategorizer):
     """What our two classifiers change in spaCy's: a document's scores don't depend on the others in its batch, nor does
     training on those without annotation; unknown categories are errors; word embeddings learn their words."""
@@ -114,19 +118,12 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
         RETURNS (int): 0 if it was there already, otherwise 1.
         RAISES (ValueError): If it is no string (F202), or the output layer has its final size (F203).
         """
-        self._check_label(label)
+        check_label(self.name, label, HINT)
         if label in self.labels:
             return 0
         if self.model.get_ref("output_layer").has_param("W"):
             raise ValueError(Errors.F203.format(component=self.name, labels=label, n=len(self.labels)))
         return int(super().add_label(label))
-
-    def _check_label(self, label: Any) -> None:
-        if not isinstance(label, str) or not label:
-            raise ValueError(self._not_labels(label, "A label is a category, such as 'positive'."))
-
-    def _not_labels(self, value: Any, hint: str) -> str:
-        return Errors.F202.format(component=self.name, value=value, type=type(value).__name__, hint=hint)
 
     def get_loss(self, examples: Iterable[Example], scores: Floats2d) -> Tuple[float, Floats2d]:  # type: ignore[override]
         """The mean squared difference from the gold categories, as spaCy's classifiers report it, and the gradient of
@@ -167,12 +164,10 @@ class RecurrentCategorizer(SafeSaving, TextCategorizer):
         RAISES (ValueError): If there are neither, or a value of an annotation is wrong.
         """
         validate_get_examples(get_examples, f"{type(self).__name__}.initialize")
-        if labels is not None:
-            if isinstance(labels, str) or not isinstance(labels, Iterable):
-                raise ValueError(self._not_labels(labels, "Pass a list such as ['good', 'bad']."))
-            labels = list(labels)
-            for label in labels:
-                self._check_label(label)
+        check_label_list(self.name, labels, "Pass a list such as ['good', 'bad'].")
+        labels = None if labels is None else list(labels)
+        for label in labels or ():
+            check_label(self.name, label, HINT)
         found: Dict[str, None] = {}
         ratio_counts = counters(self.model, self.support_missing_values)
 
