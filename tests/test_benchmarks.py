@@ -344,7 +344,7 @@ def test_the_parser_task_from_treebank_to_tables(here, options, corpora, tmp_pat
     assert stream["words"] >= 2000
     markers = [f"<!-- parser-{name} -->\n<!-- end -->\n" for name in ("accuracy", "speed", "long", "stream")]
     assert [len(report.rendered(text).splitlines()) - 2 for text in markers] == [2 + 3, 2 + 5, 2 + 4, 2 + 1]
-    assert "| scratch_gold, beam 2 and scratch_gold, beam 1 | 1 |" in report.parser_differences()
+    assert "| scratch_gold, beam 2, less scratch_gold, beam 1 | 1 |" in report.parser_differences()
     path = tmp_path / "results" / "parser" / "scratch_gold.json"
     path.rename(path.with_name("fodl_gold.json"))
     assert [
