@@ -264,7 +264,7 @@ def linearized_accuracy() -> str:
 def sentence_vectors_accuracy() -> str:
     results = load("sentence_vectors")
     rows = []
-    for system in ("fodl", "glove", "untrained", "tfidf"):
+    for system in ("fodl", "untrained", "glove", "tfidf"):
         if system in results:
             mean = results[system]["mean"]
             width = f"{mean['width']:.0f}" if "width" in mean else "-"

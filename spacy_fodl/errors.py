@@ -165,13 +165,14 @@ class Errors(metaclass=ErrorsWithCodes):
         "character that they hold, and some more: raise the size of spacy_fodl.Subwords.v1."
     )
     F216 = (
-        "spacy_fodl.TreeSymbols.v1 learns linearized trees such as '(root (nsubj XX ) XX )', and \"{text}\" is none: "
+        "spacy_fodl.TreeSymbols.v1 learns linearized trees such as '(ROOT (nsubj XX ) XX )', and \"{text}\" is none: "
         "{reason}. Read the corpus with spacy_fodl.TreeTargets.v1."
     )
     F217 = (
         "'{component}' gives vectors to sentences, and \"{text}\" has no sentence starts. Put a component that finds "
         "them before it in the pipeline: senter, sentencizer, parser or fodl_parser. To train on what such a component "
-        "finds, name it in [training] annotating_components, or train on gold documents with sentence starts."
+        "finds, name it in [training] annotating_components (in Python: nlp.update(examples, annotates=[...])), or "
+        "train on gold documents with sentence starts."
     )
     F218 = (
         "'{component}' was saved without its decoders: it makes vectors, but can't be trained. Name it in [training] "

@@ -27,6 +27,8 @@ from .code import CODE
 
 Row = List[str]
 SCORES = ["score", "value"]
+# Columns: most sentences fit.
+MAX_WIDTH = 60
 # From no weight to all of it.
 SHADES = "·░▒▓█"
 
@@ -60,7 +62,7 @@ def show(
     if accuracies:
         print(table(accuracies, header=SCORES, divider=True, aligns=("l", "r")))
     for _, (header, *rows) in shown:
-        print(table(rows, header=header, divider=True))
+        print(table(rows, header=header, divider=True, max_col=MAX_WIDTH))
     if output:
         parts = [f"# What {model} says"]
         if accuracies:

@@ -124,7 +124,7 @@ def similarity(of: Spanning, other: Any) -> float:
     if a.shape != b.shape:
         raise ValueError(Errors.F221.format(first=len(a), second=len(b), other=type(other).__name__))
     norms = np.linalg.norm(a) * np.linalg.norm(b)
-    return float(a @ b / norms) if norms else 0.0
+    return float(np.clip(a @ b / norms, -1, 1)) if norms else 0.0
 
 
 # Whoever asks for a vector needs them: also where a pickled Doc is loaded and no component has been made.

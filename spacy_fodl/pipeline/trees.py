@@ -46,6 +46,8 @@ class TreeSymbols:
             for symbol in symbols:
                 if symbol not in (WORD, CLOSE) and not symbol.startswith(OPEN):
                     raise ValueError(Errors.F216.format(text=text[:60], reason=f"'{symbol}' is no part of a tree"))
+            if delinearize(symbols, symbols.count(WORD)).repairs:
+                raise ValueError(Errors.F216.format(text=text[:60], reason="its brackets and words don't fit together"))
             counts.update(symbol for symbol in symbols if symbol.startswith(OPEN))
         if not counts:
             raise ValueError(Errors.F216.format(text="".join(texts[:1])[:60], reason="it has no brackets"))

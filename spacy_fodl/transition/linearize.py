@@ -4,7 +4,7 @@ Language", section 2), and back.
 The words of a subtree stand together in a projective tree, so a pair of brackets encloses each, with the label of its
 arc; a placeholder stands for the word itself, between its dependents:
 
-    (root (nsubj XX ) XX (obj (amod XX ) XX ) )
+    (ROOT (nsubj XX ) XX (obj (amod XX ) XX ) )
 
 are the trees of "I like green eggs". A row may hold several trees, one after the other. Without labels every opening
 bracket is "(". Each word takes three symbols."""
@@ -25,15 +25,19 @@ def linearize(heads: Sequence[int], labels: Sequence[str]) -> List[str]:
     heads (Sequence[int]): The head of each word, ROOT_HEAD for roots, of projective trees.
     labels (Sequence[str]): The label of each word's arc, empty for none.
     RETURNS (List[str]): The symbols.
-    RAISES (ValueError): If a head is out of range, arcs cross or form a cycle, there is not one label a word, or a
-        label holds white space, which parts symbols.
+    RAISES (ValueError): If a head is out of range or the word itself, arcs cross or form a cycle, there is not one
+        label a word, or a label holds white space, which parts symbols.
     """
     n = len(heads)
     if len(labels) != n:
         raise ValueError(f"There are {n} heads and {len(labels)} labels.")
-    for head in heads:
+    for word, head in enumerate(heads):
         if head != ROOT_HEAD and not 0 <= head < n:
             raise ValueError(f"The head {head} is none of the {n} words.")
+        if head == word:
+            raise ValueError(
+                f"Word {word} is its own head. In spaCy that is a root; here a root's head is {ROOT_HEAD}."
+            )
     for label in set(labels):
         if label and label.split() != [label]:
             raise ValueError(f"The label {label!r} holds white space.")

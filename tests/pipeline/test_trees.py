@@ -225,7 +225,13 @@ def test_other_texts_are_no_trees():
     with pytest.raises(ValueError, match=r"F216.*\"Mangez du jambon\".*'Mangez'.*spacy_fodl.TreeTargets.v1"):
         make_tree_symbols_v1().learn(["(a XX )", "Mangez du jambon"])
     with pytest.raises(ValueError, match="F216.*no brackets"):
-        make_tree_symbols_v1().learn(["", "XX"])
+        make_tree_symbols_v1().learn([""])
+
+
+@pytest.mark.parametrize("row", ["XX", "(a XX", "XX ) (", "(a ( XX ) )", "(a XX XX )"])
+def test_malformed_rows_are_not_learned(row):
+    with pytest.raises(ValueError, match="F216.*fit together"):
+        make_tree_symbols_v1().learn(["(a XX )", row])
 
 
 def test_labels_with_spaces_are_refused_where_they_are():
