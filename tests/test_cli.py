@@ -167,11 +167,12 @@ def test_convert_tells_of_words_that_are_parts_of_tokens(tmp_path, lang, ranges,
 
 
 def test_convert_reviews_with_labels_of_ones_own(tmp_path):
-    (tmp_path / "a.tsv").write_text("good\t1\tGo\n")
+    (tmp_path / "a.tsv").write_text("good\t1\tGo\nbad\t2\tStay\ngood\t3\tRun\n")
     output = tmp_path / "a.spacy"
     done = fodl("convert", "reviews", str(tmp_path / "a.tsv"), str(output), "--label", "good", "--label", "bad")
     assert done.returncode == 0, done.stdout + done.stderr
-    (doc,) = DocBin().from_disk(output).get_docs(spacy.blank("en").vocab)
+    assert re.search(r"Wrote 3 documents .*: 2 good, 1 bad", (done.stdout + done.stderr).replace("\n", " "))
+    doc, *_ = DocBin().from_disk(output).get_docs(spacy.blank("en").vocab)
     assert doc.cats == {"good": 1.0, "bad": 0.0}
 
 

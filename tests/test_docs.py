@@ -72,7 +72,7 @@ def test_python_excerpts_run(page, tmp_path, as_before):
 def write_the_files_of_a_user(folder):
     """What the commands of the pages take for granted."""
     starter = ROOT / "spacy_fodl" / "starter"
-    for part in ("train", "dev"):
+    for part in ("train", "dev", "test"):
         shutil.copy(starter / "treebank" / f"{part}.conllu", folder / f"my-{part}.conllu")
         lines = (starter / "opinions" / f"{part}.tsv").read_text(encoding="utf8").splitlines()
         names = {"pos": "good", "neg": "bad"}

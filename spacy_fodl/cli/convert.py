@@ -2,9 +2,10 @@
 
 import hashlib
 import os
+from collections import Counter
 from enum import Enum
 from pathlib import Path
-from typing import Callable, Iterable, List, Optional, Tuple
+from typing import Callable, Iterable, List, NamedTuple, Optional
 
 import numpy as np
 import spacy
@@ -70,7 +71,7 @@ def convert(
         check_sha256(source, sha256)
         if target is not None:
             check_sha256(target, target_sha256)
-        count, share = save(
+        found = save(
             format,
             source,
             make_reader(format, source, target, 1 if n_sents is None else n_sents, limit, label or ["pos", "neg"]),
@@ -79,12 +80,13 @@ def convert(
         )
     except ValueError as e:
         msg.fail(str(e), exits=1)
-    msg.good(f"Wrote {count} documents to {output}")
-    if share > MISALIGNED_SHARE:
+    labels = ", ".join(f"{n} {name}" for name, n in found.labels.most_common())
+    msg.good(f"Wrote {found.n_docs} documents to {output}" + (f": {labels}" if labels else ""))
+    if found.share_of_parts > MISALIGNED_SHARE:
         msg.warn(
-            f"{share:.0%} of the words are parts of longer tokens, as the tokenizer of '{lang}' finds them. What is "
-            "trained on running text learns nothing of such words. Is the treebank of another language? Name it with "
-            "--lang. Does it have many multiword tokens? 'python -m spacy convert --converter conllu "
+            f"{found.share_of_parts:.0%} of the words are parts of longer tokens, as the tokenizer of '{lang}' finds them. "
+            "What is trained on running text learns nothing of such words. Is the treebank of another language? Name it "
+            "with --lang. Does it have many multiword tokens? 'python -m spacy convert --converter conllu "
             "--merge-subtokens' takes them as a whole."
         )
 
@@ -104,18 +106,29 @@ def make_reader(
     return make_parallel_corpus_v1(source, target, limit=limit)
 
 
-def save(format: Format, source: Path, reader: Reader, lang: str, output: Path) -> Tuple[int, float]:
+class Converted(NamedTuple):
+    """What was converted."""
+
+    n_docs: int
+    labels: Counter
+    """How many documents have each category."""
+    share_of_parts: float
+    """Of the first words of a treebank: those that are only parts of what the tokenizer of the language finds."""
+
+
+def save(format: Format, source: Path, reader: Reader, lang: str, output: Path) -> Converted:
     """Write the gold documents of a reader; the file appears when it is complete.
 
-    RETURNS (Tuple[int, float]): How many there were, and which share of the first words of a treebank are only parts of
-        what the tokenizer of the language finds.
-    RAISES (ValueError): If there was none.
+    RETURNS (Converted): What there was.
+    RAISES (ValueError): If there was nothing.
     """
     docs, nlp = DocBin(store_user_data=True), spacy.blank(lang)
+    labels: Counter = Counter()
     n_words = n_parts = 0
     for example in reader(nlp):
         gold = example.reference
         docs.add(gold)
+        labels.update(label for label, value in gold.cats.items() if value)
         if format is Format.conllu and n_words < MOST_WORDS:
             n_words += len(gold)
             n_parts += parts_of_tokens(gold, nlp.make_doc(gold.text))
@@ -125,7 +138,7 @@ def save(format: Format, source: Path, reader: Reader, lang: str, output: Path) 
     part = output.with_name(f".{output.name}.part")
     docs.to_disk(part)
     os.replace(part, output)
-    return len(docs), n_parts / max(n_words, 1)
+    return Converted(len(docs), labels, n_parts / max(n_words, 1))
 
 
 def parts_of_tokens(gold: Doc, found: Doc) -> int:
