@@ -84,9 +84,9 @@ def convert(
     msg.good(f"Wrote {found.n_docs} documents to {output}" + (f": {labels}" if labels else ""))
     if found.share_of_parts > MISALIGNED_SHARE:
         msg.warn(
-            f"{found.share_of_parts:.0%} of the words are parts of longer tokens, as the tokenizer of '{lang}' finds them. "
-            "What is trained on running text learns nothing of such words. Is the treebank of another language? Name it "
-            "with --lang. Does it have many multiword tokens? 'python -m spacy convert --converter conllu "
+            f"{found.share_of_parts:.0%} of the words are parts of longer tokens, as the tokenizer of '{lang}' finds "
+            "them. What is trained on running text learns nothing of such words. Is the treebank of another language? "
+            "Name it with --lang. Does it have many multiword tokens? 'python -m spacy convert --converter conllu "
             "--merge-subtokens' takes them as a whole."
         )
 
