@@ -100,6 +100,9 @@ def test_show_of_sentences(tmp_path):
     assert len(re.findall(r"I sat\. +I sat\. +1\.00", done.stdout)) == 2
     assert re.search(r"It rained\. +I sat\. +-?0\.\d\d", done.stdout)
     assert re.search(r"I sat\. +- +-", fodl("show", str(tmp_path), "I sat.").stdout)
+    of_long = fodl("show", str(tmp_path), "I sat and you sat and it rained and we sat. It rained.").stdout
+    _, _, long, short = of_long.strip().split("\n")
+    assert long.index("It rained.") == short.index("I sat and")
     assert fodl("show", str(tmp_path), " ").returncode == 0
 
 
@@ -169,11 +172,12 @@ def test_convert_tells_of_words_that_are_parts_of_tokens(tmp_path, lang, ranges,
 def test_convert_reviews_with_labels_of_ones_own(tmp_path):
     (tmp_path / "a.tsv").write_text("good\t1\tGo\nbad\t2\tStay\ngood\t3\tRun\n")
     output = tmp_path / "a.spacy"
-    done = fodl("convert", "reviews", str(tmp_path / "a.tsv"), str(output), "--label", "good", "--label", "bad")
+    labels = ["--label", "good", "--label", "bad", "--label", "worse"]
+    done = fodl("convert", "reviews", str(tmp_path / "a.tsv"), str(output), *labels)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"Wrote 3 documents .*: 2 good, 1 bad", (done.stdout + done.stderr).replace("\n", " "))
+    assert "'good' 2 times, 'bad' 1 times, 'worse' 0 times" in done.stdout
     doc, *_ = DocBin().from_disk(output).get_docs(spacy.blank("en").vocab)
-    assert doc.cats == {"good": 1.0, "bad": 0.0}
+    assert doc.cats == {"good": 1.0, "bad": 0.0, "worse": 0.0}
 
 
 @pytest.mark.parametrize(

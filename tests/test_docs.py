@@ -40,6 +40,7 @@ PRINTED = {
         "shorten",
         "['PRP', 'VBP', 'JJ', 'NNS']",
     ],
+    "linearized-trees.md": ["('eggs', 'obj', 'like')", "('sleep', 'ROOT', 'sleep')"],
     "parser.md": ["('blue', 'amod', 'eggs')"],
     "seq2seq.md": ["J'aime les œufs verts. ("],
     "skipthought.md": ["(256,) (256,) "],

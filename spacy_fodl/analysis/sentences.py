@@ -17,4 +17,4 @@ def sentence_similarities(doc: Doc) -> Tuple[List[Span], np.ndarray]:
         return [], np.zeros((0, 0), dtype="float32")
     vectors: np.ndarray = np.stack([np.asarray(sentence.vector) for sentence in sentences])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return sentences, vectors @ vectors.T
+    return sentences, (vectors @ vectors.T).clip(-1, 1)

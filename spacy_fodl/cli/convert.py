@@ -80,8 +80,9 @@ def convert(
         )
     except ValueError as e:
         msg.fail(str(e), exits=1)
-    labels = ", ".join(f"{n} {name}" for name, n in found.labels.most_common())
-    msg.good(f"Wrote {found.n_docs} documents to {output}" + (f": {labels}" if labels else ""))
+    msg.good(f"Wrote {found.n_docs} documents to {output}")
+    if found.labels:
+        msg.info("Labels: " + ", ".join(f"{name!r} {n} times" for name, n in found.labels.most_common()))
     if found.share_of_parts > MISALIGNED_SHARE:
         msg.warn(
             f"{found.share_of_parts:.0%} of the words are parts of longer tokens, as the tokenizer of '{lang}' finds "
@@ -128,7 +129,8 @@ def save(format: Format, source: Path, reader: Reader, lang: str, output: Path) 
     for example in reader(nlp):
         gold = example.reference
         docs.add(gold)
-        labels.update(label for label, value in gold.cats.items() if value)
+        for label, value in gold.cats.items():
+            labels[label] += bool(value)  # A label that no text has counts 0, and is told.
         if format is Format.conllu and n_words < MOST_WORDS:
             n_words += len(gold)
             n_parts += parts_of_tokens(gold, nlp.make_doc(gold.text))

@@ -27,7 +27,7 @@ from .code import CODE
 
 Row = List[str]
 SCORES = ["score", "value"]
-# Columns: most sentences fit.
+# Of columns: longer cells push those to their right out of line, but most sentences fit.
 MAX_WIDTH = 60
 # From no weight to all of it.
 SHADES = "·░▒▓█"
@@ -60,7 +60,7 @@ def show(
     if not shown:
         msg.fail(Errors.F301.format(model=model, pipes=", ".join(nlp.pipe_names) or "none"), exits=1)
     if accuracies:
-        print(table(accuracies, header=SCORES, divider=True, aligns=("l", "r")))
+        print(table(accuracies, header=SCORES, divider=True, max_col=MAX_WIDTH, aligns=("l", "r")))
     for _, (header, *rows) in shown:
         print(table(rows, header=header, divider=True, max_col=MAX_WIDTH))
     if output:

@@ -8,6 +8,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from thinc.api import Adam, fix_random_seed
 
+from spacy_fodl.analysis.sentences import sentence_similarities
 from spacy_fodl.models.skipthought import some_words
 from spacy_fodl.pipeline.sentence_vectors import add_vector_hooks
 from spacy_fodl.pipeline.skipthought import DEFAULT_MODEL, known_starts, neighbours, sentences_of
@@ -131,10 +132,20 @@ def test_similarity_is_the_cosine(nlp, doc):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert first.similarity(second) == pytest.approx(cosine, rel=1e-5)
-        assert 1 - 1e-6 < first.similarity(first) <= 1
+        assert first.similarity(first) == pytest.approx(1)
         assert doc.similarity(nlp("We waited.")) == pytest.approx(nlp("We waited.").similarity(doc))
         assert doc.similarity(nlp("")) == 0.0
         assert isinstance(doc.similarity(second), float)
+
+
+def test_a_cosine_is_not_above_one(nlp):
+    doc = nlp("I wait.")
+    vectors = doc._.fodl_sentence_vectors["vectors"]
+    # Of single precision some of these are above one, unless clipped.
+    for seed in range(50):
+        vectors[:] = np.random.default_rng(seed).normal(size=vectors.shape)
+        assert 1 - 1e-5 < doc.similarity(doc) <= 1
+        assert sentence_similarities(doc)[1].max() <= 1
 
 
 def test_a_sentence_has_the_same_vector_alone_and_among_others(nlp, doc):
