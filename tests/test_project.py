@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -45,6 +46,19 @@ def files(command, project):
     made = [folder.split("/")[0] for folder in project["directories"]]
     words = [word for script in command["script"] for word in shlex.split(script)]
     return [word for word in words if word.split("/")[0] in {*made, "spacy_fodl", DATA}]
+
+
+@pytest.mark.parametrize(
+    ("page", "step"), [("linearized-trees.md", "linearized-train"), ("sentence-vectors.md", "running-train")]
+)
+def test_settings_for_little_data_are_those_of_the_quickstart(project, page, step):
+    (shown,) = re.findall(r"```bash\n(    --.*?)```", (ROOT / "docs" / page).read_text(encoding="utf8"), re.DOTALL)
+    told = shlex.split(shown.replace("\\\n", " "))
+    (command,) = [command for command in project["commands"] if command["name"] == step]
+    typed = shlex.split(command["script"][0])
+    assert dict(zip(told[::2], told[1::2])) == {
+        name: value for name, value in zip(typed, typed[1:]) if name.startswith(("--components", "--training"))
+    }
 
 
 def test_every_step_finds_its_files_and_says_what_it_writes(project):
