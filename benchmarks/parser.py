@@ -216,7 +216,8 @@ def comparison(name: str, quick: bool) -> Dict[str, Any]:
         return {"lengths": [20, 200] if quick else LENGTHS, "warm_up": warm_up}
     if name == "stream":
         return {"n_words": 2000 if quick else STREAM_WORDS, "warm_up": warm_up}
-    return {"rounds": 2 if quick else ROUNDS, "warm_up": warm_up, "width": BEAM if name == "speed_beam" else 1}
+    rounds, limit = (2, 200) if quick else (ROUNDS, 2000)
+    return {"rounds": rounds, "warm_up": warm_up, "limit": limit, "width": BEAM if name == "speed_beam" else 1}
 
 
 def models_folder(options: Options) -> Path:
@@ -233,7 +234,7 @@ def trainings(name: str, paths: Dict[str, str], options: Options) -> List[Dict[s
             "given": given,
             "paths": paths,
             "seed": seed,
-            "steps": 20 if options.quick else SYSTEMS[system].steps,
+            "steps": 10 if options.quick else SYSTEMS[system].steps,
             "limit": 30 if options.quick else 0,
             "keep_in": str(models_folder(options) / f"{name}_{seed}"),
             "kept": options.kept,
@@ -362,7 +363,7 @@ def on_same_tok2vec() -> Settings:
     return config
 
 
-def compare_speed(paths: Dict[str, str], rounds: int, warm_up: int, width: int) -> Dict[str, Any]:
+def compare_speed(paths: Dict[str, str], rounds: int, warm_up: int, limit: int, width: int) -> Dict[str, Any]:
     """The job of comparing words per second with spaCy's parser on the same tok2vec, in turn: each round trains both on
     the same batches, and parses the same documents with both, decoding (all that the parser does after the tok2vec,
     annotations included) timed by itself too. Times are the processor's. Both are trained a little first, since what
@@ -374,9 +375,9 @@ def compare_speed(paths: Dict[str, str], rounds: int, warm_up: int, width: int) 
     mine["components"]["fodl_parser"]["explore_after"] = warm_up
     for name, config in (("fodl", mine), ("spacy", on_same_tok2vec())):
         for split in ("train", "dev"):
-            config["corpora"][split] = corpus(paths[split], "gold", 2000)
+            config["corpora"][split] = corpus(paths[split], "gold", limit)
         pipelines[name] = init_nlp(Config(config))
-    examples = {name: list(make_conllu_corpus_v1(paths["train"], limit=2000)(nlp)) for name, nlp in pipelines.items()}
+    examples = {name: list(make_conllu_corpus_v1(paths["train"], limit=limit)(nlp)) for name, nlp in pipelines.items()}
     for name, nlp in pipelines.items():
         optimizer = nlp.resume_training()
         batches = list(minibatch_by_words(examples[name], size=1000))

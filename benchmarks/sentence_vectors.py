@@ -74,7 +74,7 @@ SYSTEMS: Dict[str, System] = {
 def run(options: Options) -> None:
     folder = WORK / ("quick" if options.quick else "") / "imdb"
     wanted = chosen(options, [*SYSTEMS, TFIDF], on_cpu=["glove", TFIDF])
-    paths = imdb(options.data, folder, limit=300 if options.quick else None)
+    paths = imdb(options.data, folder, limit=100 if options.quick else None)
     splits = {f"{split}_path": str(path) for split, path in paths.items()}
     jobs = {system: jobs_of(system, splits, options) for system in wanted}
     sums = {name: SHA256[name] for name in DATA}
@@ -89,7 +89,7 @@ def jobs_of(system: str, splits: Dict[str, str], options: Options) -> List[Job]:
         module = f"{__package__}.linear"
         return [{"module": module, "function": "train_linear", "model": TFIDF, "with_dev": False, **splits}]
     keep_in = WORK / ("quick" if options.quick else "") / TASK
-    job = {"module": __name__, "function": "classify", "system": system, "steps": 20 if options.quick else 0, **splits}
+    job = {"module": __name__, "function": "classify", "system": system, "steps": 5 if options.quick else 0, **splits}
     job["kept"] = options.kept
     seeds = options.seeds[:1] if system == "glove" else options.seeds
     return [{**job, "seed": seed, "keep_in": str(keep_in / f"{system}_{seed}")} for seed in seeds]

@@ -81,7 +81,7 @@ def run(options: Options) -> None:
     if JOEY in wanted and not options.systems and "JOEYNMT_PYTHON" not in os.environ:
         wanted.remove(JOEY)
         print("JoeyNMT is left out: JOEYNMT_PYTHON doesn't say where it is. See benchmarks/joey.py.", flush=True)
-    paths = multi30k(options.data, folder, limit=200 if options.quick else None)
+    paths = multi30k(options.data, folder, limit=100 if options.quick else None)
     splits = {f"{split}_path": str(path) for split, path in paths.items()}
     jobs: Dict[str, List[Dict[str, Any]]] = {}
     for system in wanted:
@@ -107,7 +107,7 @@ def run(options: Options) -> None:
             "module": f"{__package__}.joey",
             "function": "train_joey",
             "paths": {split: str(path) for split, path in paths.items()},
-            "budget": 60 if options.quick else seconds_of_ours(),
+            "budget": 45 if options.quick else seconds_of_ours(),
             "every": 1 if options.quick else 500,
             "beam": BEAM,
             "vocabulary": translate["target"]["size"],

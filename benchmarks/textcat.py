@@ -82,7 +82,7 @@ LINEAR: Dict[str, Tuple[str, str, bool]] = {
 def run(options: Options) -> None:
     folder = WORK / ("quick" if options.quick else "") / "imdb"
     wanted = chosen(options, [*SYSTEMS, *LINEAR, "bridge"], on_cpu=[*LINEAR, "bridge"])
-    paths = imdb(options.data, folder, limit=300 if options.quick else None)
+    paths = imdb(options.data, folder, limit=100 if options.quick else None)
     splits = {f"{split}_path": str(path) for split, path in paths.items()}
     rounds = 2 if options.quick else ROUNDS
     jobs = {
