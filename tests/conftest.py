@@ -4,6 +4,11 @@ import pytest
 import torch
 from thinc.api import fix_random_seed
 
+# On several threads sums come out a little differently. Not only in tests: fixtures of a module come before "seeded",
+# and processes that tests start know nothing of either.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
+
 
 @pytest.fixture(autouse=True)
 def seeded():

@@ -301,12 +301,12 @@ def test_killed_at_any_file_operation_the_pipelines_load_and_the_training_resume
             assert weights(output / name) == expected[name], (moment, name)
 
 
-@pytest.mark.slow
 def everything_in(folder):
     """Also while something in it is removed, over which Path.rglob stumbles."""
     return {os.path.join(root, name) for root, folders, files in os.walk(folder) for name in [*folders, *files]}
 
 
+@pytest.mark.slow
 def test_kill_9_at_random_moments(corpus, uninterrupted, tmp_path):
     config = tmp_path / "config.cfg"
     make_config(corpus).to_disk(config)
