@@ -80,7 +80,7 @@ SUMMARY = [
     (
         "parser",
         "raw_test_las_acc",
-        "parsing raw text, GloVe vectors, LAS",
+        "parsing raw text, GloVe vectors, trained globally, beam of 8, LAS",
         "fodl_joint",
         {"spacy_joint": "spaCy's `parser`, no vectors"},
     ),

@@ -166,7 +166,7 @@ class Errors(metaclass=ErrorsWithCodes):
     )
     F216 = (
         "spacy_fodl.TreeSymbols.v1 learns linearized trees such as '(ROOT (nsubj XX ) XX )', and \"{text}\" is none: "
-        "{reason}. Read the corpus with spacy_fodl.TreeTargets.v1."
+        "{reason}. Read the corpus with spacy_fodl.TreeTargets.v1, or mend the row."
     )
     F217 = (
         "'{component}' gives vectors to sentences, and \"{text}\" has no sentence starts. Put a component that finds "

@@ -41,15 +41,15 @@ class TreeSymbols:
     def learn(self, texts: Iterable[str]) -> None:
         texts = list(texts)
         counts: Counter = Counter()
-        for row, text in enumerate(texts, 1):
+        for text in texts:
             symbols = self._cut(text)
             for symbol in symbols:
                 if symbol not in (WORD, CLOSE) and not symbol.startswith(OPEN):
                     raise ValueError(Errors.F216.format(text=text[:60], reason=f"'{symbol}' is no part of a tree"))
             repairs = delinearize(symbols, symbols.count(WORD)).repairs
             if repairs:
-                reason = f"number {row}, of {len(symbols)} symbols, can be read only with repairs ({repairs})"
-                raise ValueError(Errors.F216.format(text=text[:60], reason=reason))
+                reason = f"its brackets and words don't fit together (reading it takes repairs: {repairs})"
+                raise ValueError(Errors.F216.format(text=text, reason=reason))
             counts.update(symbol for symbol in symbols if symbol.startswith(OPEN))
         if not counts:
             raise ValueError(Errors.F216.format(text="".join(texts[:1])[:60], reason="it has no brackets"))
