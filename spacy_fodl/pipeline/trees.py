@@ -40,19 +40,20 @@ class TreeSymbols:
 
     def learn(self, texts: Iterable[str]) -> None:
         texts = list(texts)
+        rows = [self._cut(text) for text in texts]
         counts: Counter = Counter()
-        for text in texts:
-            symbols = self._cut(text)
+        for text, symbols in zip(texts, rows):
             for symbol in symbols:
                 if symbol not in (WORD, CLOSE) and not symbol.startswith(OPEN):
                     raise ValueError(Errors.F216.format(text=text[:60], reason=f"'{symbol}' is no part of a tree"))
-            repairs = delinearize(symbols, symbols.count(WORD)).repairs
-            if repairs:
-                reason = f"its brackets and words don't fit together (reading it takes repairs: {repairs})"
-                raise ValueError(Errors.F216.format(text=text, reason=reason))
             counts.update(symbol for symbol in symbols if symbol.startswith(OPEN))
         if not counts:
             raise ValueError(Errors.F216.format(text="".join(texts[:1])[:60], reason="it has no brackets"))
+        for text, symbols in zip(texts, rows):
+            repairs = delinearize(symbols, symbols.count(WORD)).repairs
+            if repairs:
+                reason = f"its brackets and words don't fit together (reading it takes repairs: {repairs})"
+                raise ValueError(Errors.F216.format(text=text[:500], reason=reason))
         if self.one_root and self.constrained:
             several = [text for text in texts if n_trees(text.split()) > 1]
             if several:

@@ -53,6 +53,7 @@ def test_crossing_arcs_and_cycles_are_refused(heads):
         ([5, ROOT_HEAD], ["a", "b"], "head 5 is none of the 2"),
         ([-2, ROOT_HEAD], ["a", "b"], "head -2"),
         ([1, 1], ["a", "b"], "Word 1 is its own head.*-1"),
+        ([0], [""], "Word 0 is its own head"),
         ([1, ROOT_HEAD], ["a"], "2 heads and 1 labels"),
         ([ROOT_HEAD], [" "], "white space"),
         ([ROOT_HEAD], ["a b"], "white space"),
